@@ -1,0 +1,54 @@
+"""Generate Python from the contracts in proto/ into src/resonance/_proto: never edited, never committed.
+
+protoc's Python imports modules by their proto path (`from resonance.model.v1 import model_pb2`), which would mix
+generated folders with our own package; the one rewrite here moves them below `resonance._proto`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "proto"
+OUTPUT = ROOT / "src" / "resonance" / "_proto"
+STAMP = OUTPUT / ".stamp"
+
+_IMPORT = re.compile(r"^(from|import) resonance\.(\w+\.v\d+)", re.MULTILINE)
+_QUALIFIED = re.compile(r"(?<![\w.\"'/])resonance\.(\w+\.v\d+\.\w+_pb2)")
+
+
+def main() -> int:
+    """Generate when a contract or this script is newer than the output; return protoc's exit code."""
+    sources = sorted(SOURCE.rglob("*.proto"))
+    newest = max(path.stat().st_mtime for path in [*sources, Path(__file__)])
+    if "--force" not in sys.argv and STAMP.exists() and STAMP.stat().st_mtime >= newest:
+        return 0
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    staging = OUTPUT / "resonance"
+    staging.mkdir(parents=True)
+    outputs = [f"--{kind}_out={OUTPUT}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    includes = [f"--proto_path={SOURCE}", f"--proto_path={files('grpc_tools') / '_proto'}"]
+    code = int(protoc.main(["protoc", *includes, *outputs, *map(str, sources)]))
+    if code:
+        return code
+    for child in staging.iterdir():
+        child.rename(OUTPUT / child.name)
+    staging.rmdir()
+    for path in [*OUTPUT.rglob("*.py"), *OUTPUT.rglob("*.pyi")]:
+        text = _IMPORT.sub(r"\1 resonance._proto.\2", path.read_text())
+        path.write_text(_QUALIFIED.sub(r"resonance._proto.\1", text))
+    for folder in [OUTPUT, *(p for p in OUTPUT.rglob("*") if p.is_dir())]:
+        (folder / "__init__.py").touch()
+    STAMP.touch()
+    print(f"generated {len(sources)} contracts")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

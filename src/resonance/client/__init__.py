@@ -1,0 +1,1 @@
+"""The Python client: async, typed, reconnecting, resending, gap-filling, syncing."""

@@ -1,0 +1,321 @@
+"""Every configuration key. The docstring-like descriptions are printed by `resonance config docs`.
+
+Keys that seed 001 names (service, logic_service_name, ws_config, observability, status_batcher) keep their names,
+units and defaults. A key that is here does something; `resonance config check` refuses one that is not.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+
+
+def parse_duration(value: object) -> object:
+    """Return seconds for a duration such as `100ms`, `30s`, `5m`, `24h`, `30d`; a bare number is seconds."""
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(f"{value!r} is not a duration: write 100ms, 30s, 5m, 24h or 30d")
+        return float(match[1]) * _UNIT_S[match[2]]
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+"""Seconds; written as a number of seconds or with a unit: 100ms, 30s, 5m, 24h, 30d."""
+
+
+class Section(BaseModel):
+    """A part of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Service(Section):
+    """What this process is called and where it listens."""
+
+    name: str = "gateway-service"
+    """Name of the gateway service; a gateway's id is `{name}-{number}`."""
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 lets other machines in."""
+    http_port: int = Field(8080, ge=0, le=65535)
+    """HTTP and WebSocket port; 0 takes any free one."""
+    grpc_port: int = Field(15091, ge=0, le=65535)
+    """gRPC port of the gateway role when it runs on its own (health, reflection, push); 0 takes any free one."""
+    instance: int = Field(0, ge=0, le=1023)
+    """Number of this instance among those of its role."""
+    reuse_port: bool = False
+    """Let several gateways of one machine share http_port (SO_REUSEPORT)."""
+
+
+class WsConfig(Section):
+    """WebSocket connections."""
+
+    max_message_size: int = Field(1_048_576, ge=1024)
+    """Largest frame or message a client may send, in bytes."""
+    ping_interval: Duration = 30
+    """The server pings a connection that was silent for this long."""
+    pong_timeout: Duration = 60
+    """A connection that was silent for this long is cut."""
+    max_connections: int = Field(100_000, ge=1)
+    """Connections one gateway holds; more are refused with 503."""
+    max_connections_per_address: int = Field(0, ge=0)
+    """Connections from one address; 0 is no limit."""
+    max_connections_per_user: int = Field(50, ge=1)
+    """Connections of one user on one gateway; the oldest is closed."""
+    high_water: int = Field(1_048_576, ge=4096)
+    """Bytes that may wait for one client; above it the client is cut as a slow consumer."""
+    low_water: int = Field(65_536, ge=1024)
+    """Bytes waiting in the kernel's and transport's buffer above which the gateway keeps frames back."""
+    in_flight: int = Field(256, ge=1)
+    """Unanswered messages per connection; then the gateway stops reading from it until answers come."""
+    origins: tuple[str, ...] = ()
+    """Origins allowed to connect and to call the API from a browser; empty allows all (tokens, no cookies)."""
+    packets_per_second: float = Field(0, ge=0)
+    """Packets a connection may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
+
+
+class Trace(Section):
+    """Distributed tracing; spans are exported when the extra `resonance-im[otel]` is installed."""
+
+    disable: bool = False
+    """Switch the export of spans off."""
+    endpoint: str = "localhost:4317"
+    """OTLP collector."""
+    sampler: float = Field(1.0, ge=0, le=1)
+    """Share of requests that are traced."""
+
+
+class Metrics(Section):
+    """Prometheus metrics, on a port of their own."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(9092, ge=0, le=65535)
+    """Port; 0 takes any free one."""
+    path: str = Field("/metrics", pattern=r"^/[\w/.-]*$")
+    """Path of the metrics page."""
+
+
+class Log(Section):
+    """Logs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """auto: console on a terminal, JSON elsewhere."""
+
+
+class Observability(Section):
+    """What the server tells of itself."""
+
+    trace: Trace = Trace()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
+
+
+class StatusBatcher(Section):
+    """How gateways batch connects and disconnects on their way to logic."""
+
+    batch_size: int = Field(50, ge=1)
+    """Changes that are sent at once without waiting for the interval."""
+    flush_interval: Duration = 0.1
+    """Longest time that a change waits; an idle gateway sends at once."""
+
+
+class StoreConfig(Section):
+    """The database."""
+
+    kind: Literal["sqlite"] = "sqlite"
+    """Engine."""
+    path: Path | None = None
+    """SQLite file; the default is resonance.db in data_dir."""
+    synchronous: Literal["full", "normal", "off"] = "full"
+    """SQLite's PRAGMA synchronous. Anything but full can lose acked messages in a power cut: the server warns."""
+    readers: int = Field(2, ge=1, le=16)
+    """Reader threads."""
+    wal_limit_mb: int = Field(64, ge=4)
+    """Write-ahead log size above which a checkpoint truncates it."""
+    tombstones: Duration = 30 * 86400
+    """How long deletions are remembered for clients that sync; an older token means refetch."""
+    keep_events: int = Field(50_000, ge=0)
+    """Processed outbox events that are kept, so that a gateway that was cut off can be given them again."""
+
+
+class Auth(Section):
+    """Tokens."""
+
+    secret: SecretStr | None = None
+    """Signing secret, at least 32 characters; by default one is made at first start and kept in data_dir."""
+    issuer: str = "resonance-service"
+    """Issuer claim; tokens of another issuer are refused."""
+    access_ttl: Duration = 86400
+    """Life of an access token."""
+    refresh_ttl: Duration = 30 * 86400
+    """Life of a refresh token."""
+    refresh_grace: Duration = 30
+    """How long the refresh token before the current one still answers (two tabs refreshing at once)."""
+    cache_ttl: Duration = 2
+    """How long a gateway may trust a token without asking logic: the bound on revocation over HTTP."""
+
+
+class AccountsConfig(Section):
+    """Accounts and logins."""
+
+    registration: Literal["open", "invitation", "closed"] = "open"
+    """Who may register."""
+    first_is_admin: bool = True
+    """Make the first account an admin."""
+    password_min: int = Field(6, ge=1)
+    """Shortest password, in characters."""
+    password_max: int = Field(256, ge=8)
+    """Longest password, in characters."""
+    max_devices: int = Field(50, ge=1)
+    """Devices per user; the one used longest ago is logged out for a new one."""
+    newest_wins: tuple[int, ...] = ()
+    """Platforms (0-5) on which a new login logs the others of the same platform out; others keep all."""
+    attempts_per_account: int = Field(10, ge=1)
+    """Failed logins per account in attempts_window before further ones are refused."""
+    attempts_per_address: int = Field(100, ge=1)
+    """Failed logins per address in attempts_window before further ones are refused."""
+    attempts_window: Duration = 300
+    """The time in which failed logins are counted."""
+    registrations_per_address: int = Field(1000, ge=1)
+    """Accounts that may be registered from one address in attempts_window."""
+    hash_workers: int = Field(2, ge=1)
+    """Threads that hash passwords (argon2id)."""
+    hash_memory_kib: int = Field(19_456, ge=8)
+    """Memory of one password hash, in KiB."""
+    hash_time: int = Field(2, ge=1)
+    """Passes of one password hash."""
+
+
+class FriendsConfig(Section):
+    """Friends."""
+
+    policy: Literal["request", "instant"] = "request"
+    """Whether the other side has to accept."""
+    strangers: bool = True
+    """Whether people who are not friends may message each other."""
+
+
+class Groups(Section):
+    """Groups."""
+
+    max_members: int = Field(500, ge=2)
+    """Members a group may have when its maker says nothing."""
+    members_limit: int = Field(100_000, ge=2)
+    """Largest max_members a group may be given."""
+    per_user: int = Field(5_000, ge=1)
+    """Groups one user may create in all."""
+    history: Literal["full", "since_join"] = "since_join"
+    """What joiners of a new group see when its maker says nothing."""
+
+
+class OpenConversation(Section):
+    """The conversation that everybody is in."""
+
+    enabled: bool = False
+    """Whether there is one."""
+    name: str = "World"
+    """Its name."""
+
+
+class MessagesConfig(Section):
+    """The message pipeline."""
+
+    batch_max: int = Field(512, ge=1, le=4096)
+    """Messages in one commit at most."""
+    commit_delay: Duration = 0
+    """Time to wait for a batch to fill; 0 commits what queued during the last commit."""
+    queue_limit: int = Field(20_000, ge=1)
+    """Messages waiting in logic at most; more are refused as busy."""
+    per_user_per_second: float = Field(0, ge=0)
+    """Messages a user may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
+
+
+class Presence(Section):
+    """Who is online."""
+
+    offline_delay: Duration = 10
+    """A user who comes back within this time was never offline to others."""
+
+
+class Receipts(Section):
+    """Read receipts."""
+
+    group_limit: int = Field(100, ge=0)
+    """Groups up to this size send receipts to the senders; in larger ones they are asked for."""
+    coalesce: Duration = 1
+    """One reader's pointer moves within this time become one receipt in a group."""
+
+
+class HttpLimits(Section):
+    """Requests."""
+
+    per_address_per_second: float = Field(0, ge=0)
+    """HTTP requests per second and address on average (bursts of ten seconds' worth); 0 is no limit."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose X-Forwarded-For is believed."""
+    max_body: int = Field(1_048_576, ge=1024)
+    """Largest request body, in bytes."""
+
+
+class Rpc(Section):
+    """Roles talking to each other (only when they run as processes of their own)."""
+
+    secret: SecretStr | None = None
+    """Shared secret of all roles; needed once a role listens on anything but loopback or a unix socket."""
+    deadline: Duration = 10
+    """Longest time a call may take."""
+    heartbeat: Duration = 5
+    """Time between heartbeats on a link; a link silent for three of them is lost."""
+    lease: Duration = 20
+    """How long a lost gateway's routes stay before its users count as offline."""
+    window: int = Field(8_192, ge=64)
+    """Unanswered messages a gateway keeps for sending again; then it answers busy."""
+
+
+class Roles(Section):
+    """Where roles listen when they run on their own."""
+
+    logic_listen: str = "unix:data/logic.sock"
+    """Address of logic: unix:path or host:port."""
+    repo_listen: str = "unix:data/repo.sock"
+    """Address of repo: unix:path or host:port."""
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    data_dir: Path = Path("data")
+    """Folder for everything the server writes: database, secrets, sockets."""
+    service: Service = Service()
+    logic_service_name: str = "logic-service"
+    """Name of logic in `endpoints`."""
+    repo_service_name: str = "repo-service"
+    """Name of repo in `endpoints`."""
+    endpoints: dict[str, str] = {"logic-service": "unix:data/logic.sock", "repo-service": "unix:data/repo.sock"}
+    """Where other roles are, by service name: unix:path or host:port."""
+    roles: Roles = Roles()
+    rpc: Rpc = Rpc()
+    ws_config: WsConfig = WsConfig()
+    http: HttpLimits = HttpLimits()
+    status_batcher: StatusBatcher = StatusBatcher()
+    store: StoreConfig = StoreConfig()
+    auth: Auth = Auth()
+    accounts: AccountsConfig = AccountsConfig()
+    friends: FriendsConfig = FriendsConfig()
+    groups: Groups = Groups()
+    open_conversation: OpenConversation = OpenConversation()
+    messages: MessagesConfig = MessagesConfig()
+    presence: Presence = Presence()
+    receipts: Receipts = Receipts()
+    inbox: Literal["on_demand", "eager"] = "on_demand"
+    """When cursor-style clients' inbox rows are made: by the reader, or ahead of time by task (groups up to 500)."""
+    observability: Observability = Observability()

@@ -1,0 +1,95 @@
+"""Identifiers: what a handle may look like, and how a conversation's id is made from its members.
+
+A conversation id is opaque to everybody else: nothing parses handles back out of one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NewType
+
+from resonance.domain.errors import Code, ServiceError, invalid
+
+UserId = NewType("UserId", str)
+"""A user's handle: immutable, case-sensitive, unique."""
+
+ConversationId = NewType("ConversationId", str)
+"""`si_…` for a single conversation, `sg_{group id}` for a group, `world` for the open one."""
+
+OPEN_CONVERSATION = ConversationId("world")
+"""Everyone's conversation (GoChat's world chat)."""
+
+SYSTEM_USER = UserId("system")
+"""The sender of system entries."""
+
+RESERVED_HANDLES = frozenset({"info", "me", "system", "world", "admin"})
+MAX_HANDLE = 64
+MAX_KEY = 64
+SERVER_KEY_MARK = "~"
+
+_HANDLE = re.compile(r"[\w.@-]{1,64}")
+_GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def check_handle(value: str, field: str = "user_id") -> UserId:
+    """Return the handle in NFC, or refuse it.
+
+    1 to 64 characters: letters and digits of any script, and ``. _ - @`` (DESIGN: canonical model). Control
+    characters, blanks and ``:`` are refused; so is a handle that changes under NFC into one that is not allowed.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT, naming `field`.
+    """
+    handle = unicodedata.normalize("NFC", value)
+    if not _HANDLE.fullmatch(handle) or any(unicodedata.category(c) in {"Pc", "No", "Nl"} and c != "_" for c in handle):
+        raise invalid(
+            field, f"{value[:80]!r} is not a handle: 1 to {MAX_HANDLE} letters, digits or . _ - @ are allowed"
+        )
+    return UserId(handle)
+
+
+def check_new_handle(value: str, field: str = "user_id") -> UserId:
+    """Return a handle that somebody may register: as `check_handle`, and not reserved."""
+    handle = check_handle(value, field)
+    if handle in RESERVED_HANDLES:
+        raise invalid(field, f"{handle!r} is reserved: {', '.join(sorted(RESERVED_HANDLES))} cannot be registered")
+    return handle
+
+
+def check_group_id(value: str, field: str = "group_id") -> str:
+    """Return a group id that a caller made, or refuse it: 1 to 64 of A–Z a–z 0–9 . _ -"""
+    if not _GROUP.fullmatch(value):
+        raise invalid(field, f"{value[:80]!r} is not a group id: 1 to 64 of A-Z a-z 0-9 . _ - are allowed")
+    return value
+
+
+def check_client_key(value: str, field: str = "client_msg_id") -> str:
+    """Return an idempotency key that a client made, or refuse it: 1 to 64 printable characters, no leading ``~``.
+
+    Raises:
+        ServiceError: RESERVED_KEY for a leading ``~`` (those keys are the gateway's own), else INVALID_ARGUMENT.
+    """
+    if value.startswith(SERVER_KEY_MARK):
+        raise ServiceError(
+            Code.RESERVED_KEY, f"{value[:80]!r} begins with '~', which only the server may use", field=field
+        )
+    if not 1 <= len(value) <= MAX_KEY or not value.isprintable():
+        raise invalid(field, f"{value[:80]!r} is not a key: 1 to {MAX_KEY} printable characters are allowed")
+    return value
+
+
+def single_id(a: UserId, b: UserId) -> ConversationId:
+    """Return the id of the conversation between two users (or of a user with itself).
+
+    Handles are sorted by code point and joined by ``_``; when either holds ``_`` itself they are joined by ``:``,
+    which no handle holds, so that ("a_b", "c") and ("a", "b_c") do not meet in one id.
+    """
+    low, high = (a, b) if a <= b else (b, a)
+    joint = ":" if "_" in low or "_" in high else "_"
+    return ConversationId(f"si_{low}{joint}{high}")
+
+
+def group_conversation_id(group_id: str) -> ConversationId:
+    """Return the id of a group's conversation."""
+    return ConversationId(f"sg_{group_id}")

@@ -1,0 +1,1 @@
+"""Implementations of the ports. Engines know nothing of one another; only `resonance.node` chooses among them."""

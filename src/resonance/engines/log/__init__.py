@@ -1,0 +1,1 @@
+"""Engines that only write to the log: offline push."""

@@ -1,0 +1,1 @@
+"""Engines that live in this process: routes."""

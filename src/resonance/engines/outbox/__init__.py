@@ -1,0 +1,1 @@
+"""The bus that reads a store's outbox as a log."""

@@ -1,0 +1,1 @@
+"""The front doors: HTTP and WebSocket on one port. Holds connections, but no truth."""

@@ -1,0 +1,78 @@
+"""Where the gateway's halves meet: connections on one side (`Downlink`), the link to logic on the other (`Uplink`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from resonance.domain.closes import Close
+from resonance.domain.model import Route, SendAnswer
+from resonance.services.link import PushBatch, RouteRefusal
+
+
+class Uplink(Protocol):
+    """The way to logic, as connections use it.
+
+    Attributes:
+        gateway_id: this gateway's id.
+        epoch: this run's number; rises with every start.
+        store_epoch: the store's epoch as told by logic ("" before the first welcome).
+        connected: whether the link is up now.
+    """
+
+    gateway_id: str
+    epoch: int
+    store_epoch: str
+    connected: bool
+
+    def submit(
+        self,
+        connection: int,
+        sender: str,
+        client_msg_id: str,
+        conversation_id: str,
+        to_user: str,
+        kind: int,
+        content: str,
+        extra: str,
+        trace: str,
+    ) -> int:
+        """Queue one message for the next batch and return its ref; `Downlink.answers` brings the answer, exactly once.
+
+        Raises:
+            ServiceError: BUSY when too many are unanswered; nothing was queued.
+        """
+
+    async def open_route(self, route: Route) -> Close | None:
+        """Announce a connection and wait until logic knows it; return why it must not live, or None.
+
+        From the return on, whatever is committed for the user reaches `Downlink.push`; also before, while waiting.
+
+        Raises:
+            ServiceError: UNAVAILABLE when the link is down for longer than the rpc deadline.
+        """
+
+    def close_route(self, connection: int) -> None:
+        """Announce that a connection is gone; in the next delta."""
+
+
+class Downlink(Protocol):
+    """The live connections, as the link to logic uses them. No call blocks, none raises."""
+
+    def routes(self) -> list[Route]:
+        """Return every connection with an announced route, for the link's snapshot."""
+
+    def answers(self, answers: Sequence[SendAnswer]) -> None:
+        """Bring answers to the connections that wait for them; those of closed connections are dropped."""
+
+    def push(self, batch: PushBatch) -> None:
+        """Push entries and signals to the connections of the users they are for."""
+
+    def kick(self, device_ids: Sequence[str], close: Close) -> None:
+        """End every connection of these devices."""
+
+    def refuse(self, refusals: Sequence[RouteRefusal]) -> None:
+        """End these connections."""
+
+    def resync(self) -> None:
+        """Tell every client that pushes may have been missed."""

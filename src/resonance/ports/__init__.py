@@ -1,0 +1,1 @@
+"""What the roles need from the world outside, as abstract classes. Engines implement them; only `node` knows which."""

@@ -1,0 +1,1 @@
+"""Services between processes: the codec, proxies, servers, and the link, over gRPC."""

@@ -1,0 +1,1 @@
+"""Derived work from committed events: fan-out to large groups, receipts, signals, offline push, inboxes."""
