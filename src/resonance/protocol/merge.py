@@ -1,0 +1,133 @@
+"""How a client turns lost, repeated and early pushes back into the server's logs. Sans-I/O.
+
+A push is fast and may be missing or repeated; a pull is true. `Timeline` follows one conversation and hands every
+visible entry on exactly once, in order of seq; `Mirror` holds the rest of what sync tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resonance.domain.ids import UserId
+from resonance.domain.model import ConversationView, Entry, EntryPage, Friend, FriendRequest, SyncPage, User
+
+MAX_HELD = 512
+"""Entries kept back behind a gap, per conversation; those beyond are pulled when their turn comes."""
+
+
+class Timeline:
+    """What one client has of one conversation's log.
+
+    Attributes:
+        position: everything visible up to this seq has been handed on.
+    """
+
+    __slots__ = ("_asked", "_begin", "_goal", "_held", "position")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        # Entries ahead of the gap, by seq.
+        self._held: dict[int, Entry] = {}
+        # The highest seq known to exist.
+        self._goal = position
+        # While a pull is under way: the goal when it was asked. The answer decides about all seqs up to there.
+        self._asked: int | None = None
+        self._begin = 0
+
+    @property
+    def behind(self) -> bool:
+        """Whether entries are known to exist that were not handed on."""
+        return self._goal > self.position
+
+    def learn(self, seq: int) -> None:
+        """Note that the log reaches up to `seq`."""
+        self._goal = max(self._goal, seq)
+
+    def offer(self, entry: Entry) -> Iterator[Entry]:
+        """Take an entry that arrived by a push or an ack; yield those whose turn it is now."""
+        self.learn(entry.seq)
+        if entry.seq > self.position and len(self._held) < MAX_HELD:
+            self._held[entry.seq] = entry
+        yield from self._release()
+
+    def ask(self) -> int | None:
+        """Return the seq to pull from, and count the pull as under way; None when no pull is due.
+
+        At most one pull of a conversation is under way at a time.
+        """
+        if self._asked is not None or not self.behind:
+            return None
+        self._asked = self._goal
+        self._begin = self.position + 1
+        return self._begin
+
+    def pulled(self, page: EntryPage) -> Iterator[Entry]:
+        """Take the answer to the pull under way; yield the entries whose turn it is now.
+
+        What the page leaves out between its entries is not visible to this client: before the window, or after its
+        end although a push had announced it.
+        """
+        asked = self._asked or 0
+        self._asked = None
+        self.position = max(self.position, min(page.begin - 1, page.end))
+        for entry in page.entries:
+            if entry.seq > self.position:
+                self._held[entry.seq] = entry
+        if not any(entry.seq >= self._begin for entry in page.entries):
+            self._disown(page.end, asked)
+        self.learn(page.end)
+        yield from self._release()
+
+    def pull_failed(self) -> None:
+        """Take note that the pull under way has no answer; `ask` gives it out again."""
+        self._asked = None
+
+    def _disown(self, end: int, asked: int) -> None:
+        """Forget what was announced in (end, asked]: the log as this client may see it ends before."""
+        if self._goal <= asked:
+            self._goal = max(self.position, end)
+        for seq in [seq for seq in self._held if end < seq <= asked]:
+            del self._held[seq]
+
+    def _release(self) -> Iterator[Entry]:
+        """Yield what follows on the position without a gap, and drop what lies behind it."""
+        while (entry := self._held.pop(self.position + 1, None)) is not None:
+            self.position += 1
+            yield entry
+        for seq in [seq for seq in self._held if seq <= self.position]:
+            del self._held[seq]
+
+
+class Mirror:
+    """The caller's conversations, friends, requests and known users as of the last sync.
+
+    Merging a page again, or an overlapping one, changes nothing: rows replace rows of the same key.
+    """
+
+    def __init__(self) -> None:
+        self.conversations: dict[str, ConversationView] = {}
+        # By friend; tombstones and blocks included, as the server has them.
+        self.friends: dict[str, Friend] = {}
+        # By (sender, recipient).
+        self.requests: dict[tuple[str, str], FriendRequest] = {}
+        self.users: dict[UserId, User] = {}
+
+    def merge(self, page: SyncPage, *, first: bool) -> None:
+        """Take a page of a sync.
+
+        Args:
+            first: whether it is the first page of its sync: only then does `full` mean "replace everything".
+        """
+        if page.full and first:
+            self.clear()
+        self.conversations.update((view.conversation.id, view) for view in page.conversations)
+        self.friends.update((friend.friend_id, friend) for friend in page.friends)
+        self.requests.update(((request.sender, request.recipient), request) for request in page.requests)
+        self.users.update((user.id, user) for user in page.users)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.conversations.clear()
+        self.friends.clear()
+        self.requests.clear()
+        self.users.clear()
