@@ -1,0 +1,36 @@
+"""Opaque cursors for lists that are paged by more than one column."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from resonance.domain.errors import invalid
+
+
+def encode_cursor(*position: str | int) -> str:
+    """Return the cursor of a position: the values a page ended at."""
+    return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *types: type[str] | type[int]) -> list[str | int]:
+    """Return the position of a cursor, whose values have to be of these types.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for text that `encode_cursor` did not make from such values.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        position = json.loads(raw)
+    except (ValueError, RecursionError):
+        position = None
+    if not isinstance(position, list) or [type(value) for value in position] != list(types):
+        raise invalid("cursor", f"{cursor[:80]!r} is not a cursor of this list")
+    if not all(_storable(value) for value in position):
+        raise invalid("cursor", f"{cursor[:80]!r} holds values that no row has")
+    return position
+
+
+def _storable(value: str | int) -> bool:
+    """Say whether a database takes the value as a parameter."""
+    return value.isprintable() if isinstance(value, str) else abs(value) < 2**63

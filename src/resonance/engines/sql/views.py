@@ -1,0 +1,127 @@
+"""A conversation as one user sees it: the one function behind the list, the single look-up and sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import ConversationId, UserId
+from resonance.domain.model import (
+    Conversation,
+    ConversationKind,
+    ConversationView,
+    Entry,
+    Member,
+    User,
+)
+from resonance.domain.windows import unread, visible_end
+from resonance.engines.sql.lists import chunks, listed
+from resonance.engines.sql.rows import (
+    CONVERSATION,
+    ENTRY,
+    MEMBER,
+    USER,
+    conversation_row,
+    entry_row,
+    member_row,
+    qualified,
+    user_row,
+)
+from resonance.engines.sql.tx import Row, Tx
+
+VIEW = f"{qualified(CONVERSATION, 'c', 'c_')}, {qualified(MEMBER, 'm', 'm_')}"
+"""The columns that `views` needs, of `conversations c` joined with `members m`."""
+
+_ONE = f"""
+    SELECT {VIEW}
+    FROM conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :user_id
+    WHERE c.id = :id
+"""  # noqa: S608 - the columns are constants
+
+
+async def membership(tx: Tx, user_id: str, conversation_id: str) -> tuple[Conversation, Member]:
+    """Return a conversation and the caller's row in it (in an open one without a row: a made-up one).
+
+    Raises:
+        ServiceError: CONVERSATION_NOT_FOUND; NOT_MEMBER for who never was one.
+    """
+    row = await tx.one(_ONE, id=conversation_id, user_id=user_id)
+    if row is None:
+        raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id!r}")
+    conversation = conversation_row(row, "c_")
+    if row["m_user_id"] is not None:
+        return conversation, member_row(row, "m_")
+    if conversation.kind is ConversationKind.OPEN:
+        return conversation, open_member(conversation.id, user_id)
+    raise ServiceError(Code.NOT_MEMBER, f"{user_id} was never a member of {conversation_id}")
+
+
+def open_member(conversation_id: ConversationId, user_id: str) -> Member:
+    """Return the membership that everybody has in an open conversation without a row: all is visible, nothing read."""
+    return Member(conversation_id, UserId(user_id))
+
+
+async def views(tx: Tx, user_id: str, rows: Sequence[Row], with_last: bool = True) -> list[ConversationView]:
+    """Return what the rows (columns `VIEW`) look like to the caller, in their order."""
+    pairs = [(conversation_row(row, "c_"), member_row(row, "m_")) for row in rows]
+    return await views_of(tx, user_id, pairs, with_last)
+
+
+async def views_of(
+    tx: Tx, user_id: str, pairs: Sequence[tuple[Conversation, Member]], with_last: bool = True
+) -> list[ConversationView]:
+    """Return what these conversations look like to the caller, whose memberships stand beside them."""
+    last = await _last_entries(tx, pairs) if with_last else {}
+    peers = await _peers(tx, user_id, [c.id for c, _ in pairs if c.kind is ConversationKind.SINGLE])
+    return [
+        ConversationView(
+            conversation=conversation,
+            member=member,
+            last_entry=last.get(conversation.id),
+            visible_seq=visible_end(member.window, conversation.max_seq),
+            unread=unread_of(conversation, member),
+            peer=peers.get(conversation.id),
+        )
+        for conversation, member in pairs
+    ]
+
+
+def unread_of(conversation: Conversation, member: Member) -> int:
+    """Return how many countable messages of the member's window are after its pointer."""
+    end = conversation.ordinal if member.end_ordinal is None else member.end_ordinal
+    return unread(end, member.read_ordinal)
+
+
+async def _last_entries(tx: Tx, pairs: Sequence[tuple[Conversation, Member]]) -> dict[str, Entry]:
+    """Return the newest visible entry of each conversation that shows one."""
+    wanted = [
+        (conversation.id, end)
+        for conversation, member in pairs
+        if (end := visible_end(member.window, conversation.max_seq)) >= member.min_seq
+    ]
+    found: dict[str, Entry] = {}
+    for conversation_id, seq in wanted:
+        row = await tx.one(
+            f"SELECT {ENTRY} FROM entries WHERE conversation_id = :id AND seq = :seq",  # noqa: S608
+            id=conversation_id,
+            seq=seq,
+        )
+        assert row is not None, "a conversation's head has its entry"
+        found[conversation_id] = entry_row(row)
+    return found
+
+
+async def _peers(tx: Tx, user_id: str, singles: Sequence[str]) -> dict[str, User]:
+    """Return the other user of each single conversation (the user itself in a conversation with itself)."""
+    peers: dict[str, User] = {}
+    for part in chunks(singles):
+        places, params = listed("id", part)
+        rows = await tx.all(
+            f"SELECT m.conversation_id, {qualified(USER, 'u')} FROM members m JOIN users u ON u.id = m.user_id "  # noqa: S608
+            f"WHERE m.conversation_id IN ({places})",
+            **params,
+        )
+        for row in rows:
+            if row["id"] != user_id or row["conversation_id"] not in peers:
+                peers[row["conversation_id"]] = user_row(row)
+    return peers
