@@ -207,6 +207,13 @@ class Store(ABC):
         """Set the password and revoke all devices but `keep_device` ("" keeps none); return the revoked ones."""
 
     @abstractmethod
+    async def upgrade_hash(self, user_id: str, old_hash: str, new_hash: str) -> None:
+        """Replace a password's hash by one of the same password and of today's cost; no device is touched.
+
+        Changes nothing when the stored hash is not `old_hash` any more (the password was changed meanwhile).
+        """
+
+    @abstractmethod
     async def set_user_status(self, user_id: str, status: UserStatus) -> list[Device]:
         """Enable or disable an account; disabling closes all its devices (DISABLED), which are returned."""
 
