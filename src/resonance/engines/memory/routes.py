@@ -1,0 +1,101 @@
+"""Routes in this process's memory: the whole truth while one logic serves all gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from resonance.domain.model import Route
+from resonance.ports.routes import RouteChange, Routes
+
+
+@dataclass(slots=True)
+class _Gateway:
+    """What one gateway holds: its epoch and its connections by number."""
+
+    epoch: int
+    routes: dict[int, Route] = field(default_factory=dict)
+
+
+class MemoryRoutes(Routes):
+    """A dictionary per gateway, and one from users to the gateways they are on."""
+
+    def __init__(self) -> None:
+        self._gateways: dict[str, _Gateway] = {}
+        # user -> gateway -> numbers of the user's connections there
+        self._users: dict[str, dict[str, set[int]]] = {}
+
+    async def replace(self, gateway: str, epoch: int, routes: Sequence[Route]) -> RouteChange:
+        known = self._gateways.get(gateway)
+        if known is not None and known.epoch > epoch:
+            return RouteChange([], [])
+        before = set(self._users)
+        if known is not None:
+            self._remove(gateway, known, list(known.routes))
+        table = self._gateways[gateway] = _Gateway(epoch)
+        self._add(gateway, table, routes)
+        after = set(self._users)
+        return RouteChange(sorted(after - before), sorted(before - after))
+
+    async def apply(self, gateway: str, epoch: int, opened: Sequence[Route], closed: Sequence[int]) -> RouteChange:
+        table = self._gateways.get(gateway)
+        if table is None or table.epoch != epoch:
+            return RouteChange([], [])
+        online = self._add(gateway, table, opened)
+        offline = self._remove(gateway, table, closed)
+        return RouteChange(online, offline)
+
+    async def drop(self, gateway: str, epoch: int) -> RouteChange:
+        table = self._gateways.get(gateway)
+        if table is None or table.epoch != epoch:
+            return RouteChange([], [])
+        del self._gateways[gateway]
+        return RouteChange([], self._remove(gateway, table, list(table.routes)))
+
+    async def locate(self, user_ids: Iterable[str]) -> dict[str, list[str]]:
+        users = self._users
+        located: dict[str, list[str]] = {}
+        for user_id in user_ids:
+            for gateway in users.get(user_id, ()):
+                located.setdefault(gateway, []).append(user_id)
+        return located
+
+    async def routes_of(self, user_ids: Sequence[str]) -> dict[str, list[tuple[str, Route]]]:
+        return {
+            user_id: [
+                (gateway, self._gateways[gateway].routes[number])
+                for gateway, numbers in self._users[user_id].items()
+                for number in sorted(numbers)
+            ]
+            for user_id in user_ids
+            if user_id in self._users
+        }
+
+    def _add(self, gateway: str, table: _Gateway, routes: Sequence[Route]) -> list[str]:
+        """Add connections; return the users who had none anywhere."""
+        online = []
+        for route in routes:
+            table.routes[route.connection] = route
+            gateways = self._users.get(route.user_id)
+            if gateways is None:
+                gateways = self._users[route.user_id] = {}
+                online.append(route.user_id)
+            gateways.setdefault(gateway, set()).add(route.connection)
+        return online
+
+    def _remove(self, gateway: str, table: _Gateway, connections: Sequence[int]) -> list[str]:
+        """Remove connections; return the users who have none left anywhere."""
+        offline = []
+        for number in connections:
+            route = table.routes.pop(number, None)
+            if route is None:
+                continue
+            gateways = self._users[route.user_id]
+            numbers = gateways[gateway]
+            numbers.discard(number)
+            if not numbers:
+                del gateways[gateway]
+            if not gateways:
+                del self._users[route.user_id]
+                offline.append(route.user_id)
+        return offline

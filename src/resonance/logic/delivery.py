@@ -1,0 +1,222 @@
+"""Delivery: committed entries and signals to whoever is online.
+
+The fast path pushes what the pipeline committed, from memory. A sweep reads the outbox behind it and pushes what the
+fast path did not: what was committed when logic died or when a call's answer got lost. `position` says up to where a
+gateway has been given everything; a gateway that was cut off hands its own in and gets the rest again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from resonance.domain.errors import ServiceError
+from resonance.domain.events import EntriesAppended, Event, decode
+from resonance.domain.model import Audience, Entry
+from resonance.domain.windows import Window, sees
+from resonance.logic.links import Links
+from resonance.logic.seams import Clock
+from resonance.logic.states import CachedState, States
+from resonance.observe import metrics
+from resonance.ports.routes import Routes
+from resonance.ports.store import SMALL_CONVERSATION, Store
+from resonance.services.delivery import Delivery, SignalTo
+from resonance.services.link import Push, PushBatch, SignalPush
+
+log = structlog.get_logger(__name__)
+
+TASK_CONSUMER = "task"
+SWEEP_AFTER_MS = 1_000
+"""The fast path has this long before the sweep pushes an event itself."""
+SWEEP_PAGE = 1_000
+REPLAY_LIMIT = 5_000
+"""A gateway that missed more events than this is told to let its clients sync instead."""
+
+Origin = tuple[str, int]
+"""The gateway and connection an entry was sent from; ("", 0) for none."""
+
+
+class Committed(NamedTuple):
+    """Entries of one conversation, ascending, that were just committed with the rights of one state."""
+
+    cached: CachedState
+    entries: list[Entry]
+    origins: list[Origin]
+
+
+class LiveDelivery(Delivery):
+    """Pushes through the links of the gateways that hold the recipients' connections."""
+
+    def __init__(self, store: Store, states: States, routes: Routes, links: Links, clock: Clock) -> None:
+        self._store = store
+        self._states = states
+        self._routes = routes
+        self._links = links
+        self._clock = clock
+        # everything up to here was pushed, by the fast path, the sweep or (large groups, signals) task
+        self.position = 0
+        # where the sweep stands
+        self._swept = 0
+        # positions beyond the sweep that the fast path has pushed
+        self._pushed: set[int] = set()
+
+    # ------------------------------------------------------------ fast path
+
+    async def committed(self, committed: Sequence[Committed], positions: Iterable[int]) -> None:
+        """Push what was just committed to small conversations; larger ones are task's."""
+        users: set[str] = set()
+        small = [item for item in committed if item.cached.state.complete]
+        for item in small:
+            users.update(item.cached.audience)
+        located = await self._routes.locate(users)
+        for gateway, present in located.items():
+            here = set(present)
+            pushes = []
+            for item in small:
+                recipients = [user for user in item.cached.audience if user in here]
+                if recipients:
+                    origins = [number if origin == gateway else 0 for origin, number in item.origins]
+                    pushes.append(Push(item.entries, recipients, origins))
+            if pushes:
+                self._links.send(gateway, PushBatch(self.position, pushes, []))
+        self._pushed.update(positions)
+
+    # ------------------------------------------------------------ for task
+
+    async def deliver_entries(self, entries: Sequence[Entry], audience: Sequence[Audience]) -> None:
+        if not entries:
+            return
+        by_user = {member.user_id: member for member in audience}
+        for gateway, users in (await self._routes.locate(by_user)).items():
+            pushes = list(_clamped(list(entries), [by_user[user] for user in users]))
+            if pushes:
+                self._links.send(gateway, PushBatch(self.position, pushes, []))
+                metrics.task_fanout_pushes.inc(len(users))
+
+    async def deliver_signals(self, signals: Sequence[SignalTo]) -> None:
+        await self.signal(signals)
+
+    async def offline(self, user_ids: Sequence[str]) -> list[str]:
+        online: set[str] = set()
+        for users in (await self._routes.locate(user_ids)).values():
+            online.update(users)
+        return [user for user in user_ids if user not in online]
+
+    async def signal(self, signals: Sequence[SignalTo], except_connection: Origin = ("", 0)) -> None:
+        """Push signals; `except_connection` is left out (whose own doing they are)."""
+        located = await self._routes.locate({user for signal in signals for user in signal.users})
+        for gateway, present in located.items():
+            here = set(present)
+            number = except_connection[1] if except_connection[0] == gateway else 0
+            pushes = [
+                SignalPush(signal.signal, users, number)
+                for signal in signals
+                if (users := [user for user in signal.users if user in here])
+            ]
+            self._links.send(gateway, PushBatch(self.position, [], pushes))
+
+    # ------------------------------------------------------------ the sweep
+
+    async def start_sweep(self) -> None:
+        """Begin behind what the outbox holds now: whoever was connected before comes back with a position."""
+        page = await self._store.outbox(2**62, 1, 0)
+        self._swept = self.position = page.head
+
+    async def sweep(self) -> None:
+        """Push what the fast path left behind, and move the position on."""
+        before = self._clock() - SWEEP_AFTER_MS
+        while True:
+            page = await self._store.outbox(self._swept, SWEEP_PAGE, 0)
+            for event in page.events:
+                if event.created_at > before:
+                    break
+                if event.position not in self._pushed and event.kind == EntriesAppended.kind:
+                    await self._push_event(event)
+                self._pushed.discard(event.position)
+                self._swept = event.position
+            else:
+                if len(page.events) == SWEEP_PAGE:
+                    continue
+            break
+        self.position = min(self._swept, await self._store.consumer_position(TASK_CONSUMER))
+
+    async def _push_event(self, event: Event) -> None:
+        """Push the entries of one event to everybody; those of large conversations are task's."""
+        appended = decode(event)
+        assert isinstance(appended, EntriesAppended)
+        if appended.member_count > SMALL_CONVERSATION:
+            return
+        metrics.logic_swept.inc()
+        await self._each_recipient(appended, self.deliver_entries)
+
+    async def _each_recipient(
+        self,
+        appended: EntriesAppended,
+        deliver: Callable[[Sequence[Entry], Sequence[Audience]], Awaitable[None]],
+    ) -> None:
+        entries = await self._store.entries(appended.conversation_id, appended.first_seq, appended.last_seq)
+        after = ""
+        while True:
+            audience = await self._store.audience(appended.conversation_id, after, SMALL_CONVERSATION)
+            await deliver(entries, audience)
+            if len(audience) < SMALL_CONVERSATION:
+                return
+            after = audience[-1].user_id
+
+    # ------------------------------------------------------------ a gateway that was cut off
+
+    async def replay(self, gateway: str, position: int) -> bool:
+        """Push again to one gateway what was committed after `position`; return False when clients have to sync.
+
+        That is the case when there is too much of it, when the outbox no longer holds it, or when it holds more than
+        entries: signals are not repeated.
+        """
+        page = await self._store.outbox(position, REPLAY_LIMIT + 1, 0)
+        if len(page.events) > REPLAY_LIMIT or position + 1 < page.oldest:
+            return False
+        if any(event.kind != EntriesAppended.kind for event in page.events):
+            return False
+
+        async def deliver(entries: Sequence[Entry], audience: Sequence[Audience]) -> None:
+            by_user = {member.user_id: member for member in audience}
+            users = (await self._routes.locate(by_user)).get(gateway, [])
+            pushes = list(_clamped(list(entries), [by_user[user] for user in users]))
+            if pushes:
+                self._links.send(gateway, PushBatch(self.position, pushes, []))
+
+        for event in page.events:
+            appended = decode(event)
+            assert isinstance(appended, EntriesAppended)
+            await self._each_recipient(appended, deliver)
+            await asyncio.sleep(0)
+        return True
+
+
+def _clamped(entries: list[Entry], recipients: Sequence[Audience]) -> Iterable[Push]:
+    """Yield pushes such that everybody gets exactly the entries their window shows: mostly a single push."""
+    origins = [0] * len(entries)
+    first, last = entries[0].seq, entries[-1].seq
+    all_of_it: list[str] = []
+    for user_id, min_seq, max_seq, _ in recipients:
+        if min_seq <= first and (max_seq is None or max_seq >= last):
+            all_of_it.append(user_id)
+            continue
+        window = Window(min_seq, max_seq)
+        visible = [entry for entry in entries if sees(window, entry.seq)]
+        if visible:
+            yield Push(visible, [user_id], origins[: len(visible)])
+    if all_of_it:
+        yield Push(entries, all_of_it, origins)
+
+
+async def run_sweep(delivery: LiveDelivery, interval: float) -> None:
+    """Sweep for ever; a store that cannot answer now is asked again at the next turn."""
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await delivery.sweep()
+        except ServiceError as exc:
+            log.warning("sweep postponed", error=str(exc))

@@ -1,0 +1,256 @@
+"""Logic's end of the gateways' links: routes in, answers and pushes out.
+
+A session handles its frames in order; messages go to the pipeline at once, frames about routes are worked off by one
+task per session. A gateway whose link is lost keeps its routes until its lease ends, so that a short break does not
+make its users blink.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from resonance.config.settings import Rpc
+from resonance.domain.closes import Close
+from resonance.domain.errors import ServiceError
+from resonance.domain.model import DeviceState, Route, SendAnswer, SendItem
+from resonance.observe import metrics
+from resonance.ports.routes import RouteChange, Routes
+from resonance.ports.store import Store
+from resonance.services.link import (
+    AnswerBatch,
+    DownBeat,
+    DownFrame,
+    Hello,
+    Kick,
+    LinkService,
+    LinkSession,
+    RouteAck,
+    RouteDelta,
+    RouteRefusal,
+    SendBatch,
+    UpBeat,
+    UpFrame,
+    Welcome,
+)
+
+log = structlog.get_logger(__name__)
+
+CLOSE_OF_STATE = {
+    DeviceState.LOGGED_OUT: Close.LOGGED_OUT,
+    DeviceState.REVOKED: Close.LOGGED_OUT,
+    DeviceState.KICKED: Close.KICKED,
+    DeviceState.EXPIRED: Close.TOKEN_EXPIRED,
+    DeviceState.DISABLED: Close.USER_DISABLED,
+}
+"""How the connections of a device that is over are closed."""
+
+
+class Links:
+    """The gateways that are linked now, and the way down to each; also ends devices' connections (`seams.Kicker`)."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, GatewaySession] = {}
+
+    def send(self, gateway: str, frame: DownFrame) -> None:
+        """Send a frame to a gateway; one that is not linked now gets it by the replay when it comes back."""
+        session = self.sessions.get(gateway)
+        if session is not None:
+            session.send(frame)
+
+    async def kick(self, devices: Sequence[str], close: Close) -> None:
+        """End every connection of these devices, on all gateways."""
+        if devices:
+            for session in list(self.sessions.values()):
+                session.send(Kick(list(devices), close.number))
+
+
+class Recovery(Protocol):
+    """What a session needs of delivery to bring a gateway up to date."""
+
+    position: int
+
+    async def replay(self, gateway: str, position: int) -> bool:
+        """Push again what was committed after a position; False when clients have to sync instead."""
+
+
+class ItemSink(Protocol):
+    """What a session needs of the pipeline."""
+
+    def put(self, sink: GatewaySession, items: Sequence[SendItem]) -> None:
+        """Queue items; their answers come to `sink.answer`."""
+
+
+class LinkHub(LinkService):
+    """Accepts gateways' links."""
+
+    def __init__(
+        self,
+        store: Store,
+        routes: Routes,
+        links: Links,
+        pipeline: ItemSink,
+        recovery: Recovery,
+        routes_changed: Callable[[RouteChange], Awaitable[None]],
+        settings: Rpc,
+        store_epoch: str,
+    ) -> None:
+        self.store = store
+        self.routes = routes
+        self.links = links
+        self.pipeline = pipeline
+        self.recovery = recovery
+        self.routes_changed = routes_changed
+        self.settings = settings
+        self.store_epoch = store_epoch
+        # sessions whose task still runs, linked or being wound up
+        self.open_sessions: set[GatewaySession] = set()
+
+    def open(self, send: Callable[[DownFrame], None], end: Callable[[], None]) -> LinkSession:
+        return GatewaySession(self, send, end)
+
+    async def close(self) -> None:
+        """End every link."""
+        sessions = list(self.open_sessions)
+        for session in sessions:
+            session.end()
+        await asyncio.gather(*(session.stopped() for session in sessions))
+
+    async def refusals(self, routes: Sequence[Route]) -> list[RouteRefusal]:
+        """Return the connections whose devices are over: read after their routes are written, so that a kick which
+        scans routes after writing the device's state cannot miss one.
+        """
+        if not routes:
+            return []
+        states = await self.store.device_states(sorted({route.device_id for route in routes}))
+        refused = []
+        for route in routes:
+            state = states.get(route.device_id)
+            if state is None:
+                refused.append(RouteRefusal(route.connection, Close.TOKEN_INVALID.number))
+            elif state != DeviceState.ACTIVE:
+                refused.append(RouteRefusal(route.connection, CLOSE_OF_STATE[DeviceState(state)].number))
+        return refused
+
+
+class GatewaySession(LinkSession):
+    """One gateway's link, from its `Hello` until it is lost; an `AnswerSink` of the pipeline."""
+
+    def __init__(self, hub: LinkHub, send: Callable[[DownFrame], None], end: Callable[[], None]) -> None:
+        self.gateway = ""
+        self._hub = hub
+        self._send: Callable[[DownFrame], None] | None = send
+        self._end = end
+        self._epoch = 0
+        # frames about routes, in order, for this session's task; None ends it
+        self._frames: asyncio.Queue[Hello | RouteDelta | None] = asyncio.Queue()
+        self._heard = asyncio.get_running_loop().time()
+        self._task = asyncio.create_task(self._run(), name="link")
+        self._watch = asyncio.get_running_loop().call_later(hub.settings.heartbeat, self._check_heartbeat)
+        hub.open_sessions.add(self)
+
+    # ------------------------------------------------------------ frames
+
+    def send(self, frame: DownFrame) -> None:
+        """Put a frame on its way down, unless the link is lost."""
+        if self._send is not None:
+            self._send(frame)
+
+    def answer(self, answers: list[SendAnswer]) -> None:
+        """Bring answers of the pipeline to the gateway."""
+        self.send(AnswerBatch(answers))
+
+    def receive(self, frame: UpFrame) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if isinstance(frame, SendBatch):
+            self._hub.pipeline.put(self, frame.items)
+        elif isinstance(frame, UpBeat):
+            self.send(DownBeat(frame.number, self._hub.recovery.position))
+        else:
+            if isinstance(frame, Hello):
+                self.gateway = frame.gateway
+            self._frames.put_nowait(frame)
+
+    def lost(self) -> None:
+        if self._send is None:
+            return
+        self._send = None
+        self._watch.cancel()
+        self._frames.put_nowait(None)
+
+    def end(self) -> None:
+        """End the link from this side."""
+        if self._send is not None:
+            self.lost()
+            self._end()
+
+    async def stopped(self) -> None:
+        """Wait until this session has nothing left to do, at once."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def _check_heartbeat(self) -> None:
+        """End a link that was silent for three heartbeats."""
+        loop = asyncio.get_running_loop()
+        beat = self._hub.settings.heartbeat
+        if loop.time() - self._heard > 3 * beat:
+            log.warning("link silent", gateway=self.gateway)
+            self.end()
+        else:
+            self._watch = loop.call_later(beat, self._check_heartbeat)
+
+    # ------------------------------------------------------------ routes
+
+    async def _run(self) -> None:
+        try:
+            while (frame := await self._frames.get()) is not None:
+                try:
+                    await (self._hello(frame) if isinstance(frame, Hello) else self._delta(frame))
+                except ServiceError as exc:
+                    log.warning("link ended: its routes could not be taken", gateway=self.gateway, error=str(exc))
+                    self.end()
+            await self._outlive()
+        finally:
+            self._hub.open_sessions.discard(self)
+
+    async def _hello(self, hello: Hello) -> None:
+        """Take the gateway's snapshot, welcome it, and repeat what it missed."""
+        hub = self._hub
+        older = hub.links.sessions.get(hello.gateway)
+        if older is not None and older._epoch > hello.epoch:
+            log.warning("a newer gateway of this id is linked", gateway=hello.gateway)
+            self.end()
+            return
+        if older is not None and older is not self:
+            older.end()
+        self._epoch = hello.epoch
+        hub.links.sessions[hello.gateway] = self
+        metrics.logic_gateways.set(len(hub.links.sessions))
+        change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
+        refused = await hub.refusals(hello.routes)
+        missed = bool(hello.routes)
+        same_store = hello.store_epoch == hub.store_epoch
+        self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
+        await hub.routes_changed(change)
+        if missed and same_store and not await hub.recovery.replay(hello.gateway, hello.position):
+            self.send(Welcome(hub.store_epoch, hub.recovery.position, True, []))
+
+    async def _delta(self, delta: RouteDelta) -> None:
+        hub = self._hub
+        change = await hub.routes.apply(self.gateway, self._epoch, delta.opened, delta.closed)
+        self.send(RouteAck(delta.number, await hub.refusals(delta.opened)))
+        await hub.routes_changed(change)
+
+    async def _outlive(self) -> None:
+        """Keep the lost gateway's routes for its lease; drop them unless it came back meanwhile."""
+        hub = self._hub
+        if hub.links.sessions.get(self.gateway) is not self:
+            return
+        del hub.links.sessions[self.gateway]
+        metrics.logic_gateways.set(len(hub.links.sessions))
+        await asyncio.sleep(hub.settings.lease)
+        if self.gateway not in hub.links.sessions:
+            await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch))
