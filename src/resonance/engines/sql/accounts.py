@@ -157,6 +157,16 @@ async def set_password(tx: Tx, user_id: str, password_hash: str, keep_device: st
     return await end(tx, others, DeviceState.REVOKED)
 
 
+async def upgrade_hash(tx: Tx, user_id: str, old_hash: str, new_hash: str) -> None:
+    """Replace the hash of an unchanged password."""
+    await tx.run(
+        "UPDATE users SET password_hash = :new_hash WHERE id = :id AND password_hash = :old_hash",
+        new_hash=new_hash,
+        id=user_id,
+        old_hash=old_hash,
+    )
+
+
 async def set_user_status(tx: Tx, user_id: str, status: UserStatus) -> list[Device]:
     """Enable or disable an account; disabling closes its devices."""
     await require_user(tx, user_id)
