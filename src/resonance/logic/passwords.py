@@ -1,0 +1,102 @@
+"""Passwords: argon2id in a few threads of their own, never on the event loop.
+
+A hash takes tens of milliseconds and the configured memory, so both the threads and the queue before them are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from resonance.config.settings import AccountsConfig
+from resonance.domain.errors import Code, ServiceError, invalid
+
+MAX_WAITING = 256
+"""Hashes waiting for a thread; more logins are refused as busy."""
+LONGEST = 1024
+"""Characters of a password that is looked at at all, so that a lowered `password_max` locks nobody out."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a password was right; `replacement` is its hash of today's cost when the stored one is of another."""
+
+    right: bool
+    replacement: str = ""
+
+
+class Passwords:
+    """Makes and checks password hashes. Close it with `close` and `join`."""
+
+    def __init__(self, config: AccountsConfig) -> None:
+        self._least = config.password_min
+        self._most = config.password_max
+        self._hasher = Argon2Hasher(time_cost=config.hash_time, memory_cost=config.hash_memory_kib, parallelism=1)
+        self._dummy = self._hasher.hash(secrets.token_hex(16))
+        self._pool = ThreadPoolExecutor(config.hash_workers, thread_name_prefix="password")
+        self._waiting = 0  # jobs handed to the pool whose caller still waits
+
+    def check_new(self, password: str, field: str = "password") -> str:
+        """Return a password in the form that is hashed (NFC), or refuse one that nobody may choose."""
+        prepared = _prepare(password, field, max(self._most, LONGEST))
+        if not self._least <= len(prepared) <= self._most:
+            raise invalid(
+                field, f"{field} has {len(prepared)} characters: {self._least} to {self._most} characters are allowed"
+            )
+        return prepared
+
+    async def hash(self, password: str) -> str:
+        """Return the hash of a password that `check_new` returned. Raises BUSY."""
+        return await self._run(lambda: self._hasher.hash(password))
+
+    async def verify(self, password: str, stored: str, field: str = "password") -> Verdict:
+        """Check a password against a hash; "" (no such user, no password) takes as long and is wrong.
+
+        Raises:
+            ServiceError: BUSY; INVALID_ARGUMENT for what cannot be anybody's password.
+        """
+        prepared = _prepare(password, field, max(self._most, LONGEST))
+        return await self._run(lambda: self._verify(prepared, stored))
+
+    def close(self) -> None:
+        """Take no more work; what waits is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def join(self) -> None:
+        """Wait for the threads to end."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True)
+
+    def _verify(self, password: str, stored: str) -> Verdict:
+        right = self._hasher.verify(password, stored or self._dummy) and bool(stored)
+        if right and self._hasher.check_needs_rehash(stored):
+            return Verdict(True, self._hasher.hash(password))
+        return Verdict(right)
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        if self._waiting >= MAX_WAITING:
+            raise ServiceError(Code.BUSY, "too many logins at once: try again", retry_after_ms=1_000)
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(self._pool.submit(job))
+        finally:
+            self._waiting -= 1
+
+
+def _prepare(password: str, field: str, longest: int) -> str:
+    """Return the password as it is hashed: in NFC, so that it is the same from every keyboard."""
+    if len(password) > longest:
+        raise invalid(field, f"{field} has {len(password)} characters; that is too long")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise invalid(field, f"{field} holds half a surrogate pair, which is no character") from None
+    return unicodedata.normalize("NFC", password)
