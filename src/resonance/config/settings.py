@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
@@ -26,8 +26,35 @@ def parse_duration(value: object) -> object:
     return value
 
 
+def format_duration(seconds: float) -> str:
+    """Return a duration as it is written in the configuration, in the largest unit that keeps it whole."""
+    for unit in ("d", "h", "m", "s", "ms"):
+        amount = seconds / _UNIT_S[unit]
+        if amount >= 1 and amount == round(amount):
+            return f"{amount:.0f}{unit}"
+    return f"{seconds:g}"
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 """Seconds; written as a number of seconds or with a unit: 100ms, 30s, 5m, 24h, 30d."""
+
+Span = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+"""A duration that cannot be 0, because nothing could happen in it."""
+
+ADDRESS = r"^(unix:.+|[^/\s]+:\d{1,5})$"
+PATH = r"^/[\w/.-]*$"
+
+Address = Annotated[str, Field(pattern=ADDRESS)]
+"""Where a role listens: unix:path or host:port."""
+
+Name = Annotated[str, Field(min_length=1)]
+
+PlatformId = Annotated[int, Field(ge=0, le=5)]
+
+
+def _at_most(low: str, low_value: float, high: str, high_value: float) -> None:
+    if low_value > high_value:
+        raise ValueError(f"{low} ({low_value:.12g}) has to be at most {high} ({high_value:.12g})")
 
 
 class Section(BaseModel):
@@ -39,9 +66,9 @@ class Section(BaseModel):
 class Service(Section):
     """What this process is called and where it listens."""
 
-    name: str = "gateway-service"
+    name: Name = "gateway-service"
     """Name of the gateway service; a gateway's id is `{name}-{number}`."""
-    host: str = "127.0.0.1"
+    host: Name = "127.0.0.1"
     """Address to listen on; 0.0.0.0 lets other machines in."""
     http_port: int = Field(8080, ge=0, le=65535)
     """HTTP and WebSocket port; 0 takes any free one."""
@@ -58,9 +85,9 @@ class WsConfig(Section):
 
     max_message_size: int = Field(1_048_576, ge=1024)
     """Largest frame or message a client may send, in bytes."""
-    ping_interval: Duration = 30
+    ping_interval: Span = 30
     """The server pings a connection that was silent for this long."""
-    pong_timeout: Duration = 60
+    pong_timeout: Span = 60
     """A connection that was silent for this long is cut."""
     max_connections: int = Field(100_000, ge=1)
     """Connections one gateway holds; more are refused with 503."""
@@ -79,13 +106,19 @@ class WsConfig(Section):
     packets_per_second: float = Field(0, ge=0)
     """Packets a connection may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _at_most("low_water", self.low_water, "high_water", self.high_water)
+        _at_most("ping_interval", self.ping_interval, "pong_timeout", self.pong_timeout)
+        return self
+
 
 class Trace(Section):
     """Distributed tracing; spans are exported when the extra `resonance-im[otel]` is installed."""
 
     disable: bool = False
     """Switch the export of spans off."""
-    endpoint: str = "localhost:4317"
+    endpoint: Name = "localhost:4317"
     """OTLP collector."""
     sampler: float = Field(1.0, ge=0, le=1)
     """Share of requests that are traced."""
@@ -94,11 +127,11 @@ class Trace(Section):
 class Metrics(Section):
     """Prometheus metrics, on a port of their own."""
 
-    host: str = "127.0.0.1"
+    host: Name = "127.0.0.1"
     """Address to listen on."""
     port: int = Field(9092, ge=0, le=65535)
     """Port; 0 takes any free one."""
-    path: str = Field("/metrics", pattern=r"^/[\w/.-]*$")
+    path: str = Field("/metrics", pattern=PATH)
     """Path of the metrics page."""
 
 
@@ -141,7 +174,7 @@ class StoreConfig(Section):
     """Reader threads."""
     wal_limit_mb: int = Field(64, ge=4)
     """Write-ahead log size above which a checkpoint truncates it."""
-    tombstones: Duration = 30 * 86400
+    tombstones: Span = 30 * 86400
     """How long deletions are remembered for clients that sync; an older token means refetch."""
     keep_events: int = Field(50_000, ge=0)
     """Processed outbox events that are kept, so that a gateway that was cut off can be given them again."""
@@ -150,13 +183,13 @@ class StoreConfig(Section):
 class Auth(Section):
     """Tokens."""
 
-    secret: SecretStr | None = None
+    secret: SecretStr | None = Field(None, min_length=32)
     """Signing secret, at least 32 characters; by default one is made at first start and kept in data_dir."""
-    issuer: str = "resonance-service"
+    issuer: Name = "resonance-service"
     """Issuer claim; tokens of another issuer are refused."""
-    access_ttl: Duration = 86400
+    access_ttl: Span = 86400
     """Life of an access token."""
-    refresh_ttl: Duration = 30 * 86400
+    refresh_ttl: Span = 30 * 86400
     """Life of a refresh token."""
     refresh_grace: Duration = 30
     """How long the refresh token before the current one still answers (two tabs refreshing at once)."""
@@ -177,13 +210,13 @@ class AccountsConfig(Section):
     """Longest password, in characters."""
     max_devices: int = Field(50, ge=1)
     """Devices per user; the one used longest ago is logged out for a new one."""
-    newest_wins: tuple[int, ...] = ()
+    newest_wins: tuple[PlatformId, ...] = ()
     """Platforms (0-5) on which a new login logs the others of the same platform out; others keep all."""
     attempts_per_account: int = Field(10, ge=1)
     """Failed logins per account in attempts_window before further ones are refused."""
     attempts_per_address: int = Field(100, ge=1)
     """Failed logins per address in attempts_window before further ones are refused."""
-    attempts_window: Duration = 300
+    attempts_window: Span = 300
     """The time in which failed logins are counted."""
     registrations_per_address: int = Field(1000, ge=1)
     """Accounts that may be registered from one address in attempts_window."""
@@ -193,6 +226,11 @@ class AccountsConfig(Section):
     """Memory of one password hash, in KiB."""
     hash_time: int = Field(2, ge=1)
     """Passes of one password hash."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _at_most("password_min", self.password_min, "password_max", self.password_max)
+        return self
 
 
 class FriendsConfig(Section):
@@ -216,13 +254,18 @@ class Groups(Section):
     history: Literal["full", "since_join"] = "since_join"
     """What joiners of a new group see when its maker says nothing."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _at_most("max_members", self.max_members, "members_limit", self.members_limit)
+        return self
+
 
 class OpenConversation(Section):
     """The conversation that everybody is in."""
 
     enabled: bool = False
     """Whether there is one."""
-    name: str = "World"
+    name: Name = "World"
     """Its name."""
 
 
@@ -269,13 +312,15 @@ class HttpLimits(Section):
 class Rpc(Section):
     """Roles talking to each other (only when they run as processes of their own)."""
 
-    secret: SecretStr | None = None
-    """Shared secret of all roles; needed once a role listens on anything but loopback or a unix socket."""
-    deadline: Duration = 10
+    secret: SecretStr | None = Field(None, min_length=16)
+    """Shared secret of all roles, 16 characters or more; needed once a role listens on anything but loopback or a unix
+    socket.
+    """
+    deadline: Span = 10
     """Longest time a call may take."""
-    heartbeat: Duration = 5
+    heartbeat: Span = 5
     """Time between heartbeats on a link; a link silent for three of them is lost."""
-    lease: Duration = 20
+    lease: Span = 20
     """How long a lost gateway's routes stay before its users count as offline."""
     window: int = Field(8_192, ge=64)
     """Unanswered messages a gateway keeps for sending again; then it answers busy."""
@@ -284,9 +329,9 @@ class Rpc(Section):
 class Roles(Section):
     """Where roles listen when they run on their own."""
 
-    logic_listen: str = "unix:data/logic.sock"
+    logic_listen: Address = "unix:data/logic.sock"
     """Address of logic: unix:path or host:port."""
-    repo_listen: str = "unix:data/repo.sock"
+    repo_listen: Address = "unix:data/repo.sock"
     """Address of repo: unix:path or host:port."""
 
 
@@ -296,11 +341,11 @@ class Settings(Section):
     data_dir: Path = Path("data")
     """Folder for everything the server writes: database, secrets, sockets."""
     service: Service = Service()
-    logic_service_name: str = "logic-service"
+    logic_service_name: Name = "logic-service"
     """Name of logic in `endpoints`."""
-    repo_service_name: str = "repo-service"
+    repo_service_name: Name = "repo-service"
     """Name of repo in `endpoints`."""
-    endpoints: dict[str, str] = {"logic-service": "unix:data/logic.sock", "repo-service": "unix:data/repo.sock"}
+    endpoints: dict[str, Address] = {"logic-service": "unix:data/logic.sock", "repo-service": "unix:data/repo.sock"}
     """Where other roles are, by service name: unix:path or host:port."""
     roles: Roles = Roles()
     rpc: Rpc = Rpc()
