@@ -1,12 +1,12 @@
 """How a client turns lost, repeated and early pushes back into the server's logs. Sans-I/O.
 
 A push is fast and may be missing or repeated; a pull is true. `Timeline` follows one conversation and hands every
-visible entry on exactly once, in order of seq; `Mirror` holds the rest of what sync tells.
+visible entry on exactly once, in order of seq; `Logs` follows all; `Mirror` holds the rest of what sync tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from resonance.domain.ids import UserId
 from resonance.domain.model import ConversationView, Entry, EntryPage, Friend, FriendRequest, SyncPage, User
@@ -69,10 +69,10 @@ class Timeline:
         """
         asked = self._asked or 0
         self._asked = None
-        self.position = max(self.position, min(page.begin - 1, page.end))
-        for entry in page.entries:
-            if entry.seq > self.position:
-                self._held[entry.seq] = entry
+        self.position = max(self.position, page.begin - 1)
+        self._held.update((entry.seq, entry) for entry in page.entries)
+        for seq in [seq for seq in self._held if seq <= self.position]:
+            del self._held[seq]
         if not any(entry.seq >= self._begin for entry in page.entries):
             self._disown(page.end, asked)
         self.learn(page.end)
@@ -90,12 +90,92 @@ class Timeline:
             del self._held[seq]
 
     def _release(self) -> Iterator[Entry]:
-        """Yield what follows on the position without a gap, and drop what lies behind it."""
+        """Yield what follows on the position without a gap."""
         while (entry := self._held.pop(self.position + 1, None)) is not None:
             self.position += 1
             yield entry
-        for seq in [seq for seq in self._held if seq <= self.position]:
-            del self._held[seq]
+
+
+class Logs:
+    """The timelines of all conversations of one client.
+
+    Args:
+        positions: what the application has already; entries after these are handed on, and all of conversations that
+            are not named. None: what exists before `past` becomes False is the past and is not handed on.
+
+    Attributes:
+        past: whether a conversation that turns up now counts as known up to its present end.
+        paused: whether the application takes no entries: they are noted only, and pulled later.
+    """
+
+    def __init__(self, positions: Mapping[str, int] | None) -> None:
+        self.past = positions is None
+        self.paused = False
+        self._known = dict(positions or {})
+        self._timelines: dict[str, Timeline] = {}
+        # Conversations that are behind, and when to pull each.
+        self._behind: dict[str, float] = {}
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The last seq handed on of each conversation."""
+        return self._known | {name: timeline.position for name, timeline in self._timelines.items()}
+
+    @property
+    def due(self) -> float | None:
+        """When a conversation is to be pulled next; None while none is behind."""
+        return None if self.paused else min(self._behind.values(), default=None)
+
+    def offer(self, entry: Entry, pull_at: float) -> Iterator[Entry]:
+        """Take an entry that arrived by a push or an ack; yield those whose turn it is now.
+
+        Args:
+            pull_at: when to pull if an entry before this one is missing.
+        """
+        name = entry.conversation_id
+        timeline = self._timeline(name, entry.seq - 1)
+        if self.paused:
+            timeline.learn(entry.seq)
+        else:
+            yield from timeline.offer(entry)
+        self.note(name, pull_at)
+
+    def learn(self, name: str, seq: int, pull_at: float) -> None:
+        """Note that a conversation's log reaches up to `seq`."""
+        self._timeline(name, seq).learn(seq)
+        self.note(name, pull_at)
+
+    def ask(self, now: float) -> Iterator[tuple[str, int]]:
+        """Yield each conversation to be pulled now and the seq to pull from."""
+        if self.paused:
+            return
+        for name in [name for name, at in self._behind.items() if at <= now]:
+            del self._behind[name]
+            begin = self._timelines[name].ask()
+            if begin is not None:
+                yield name, begin
+
+    def pulled(self, name: str, page: EntryPage, pull_at: float) -> Iterator[Entry]:
+        """Take the answer to a pull; yield the entries whose turn it is now."""
+        yield from self._timelines[name].pulled(page)
+        self.note(name, pull_at)
+
+    def pull_failed(self, name: str) -> None:
+        """Take that a pull has no answer; `note` asks for another one."""
+        self._timelines[name].pull_failed()
+
+    def note(self, name: str, pull_at: float) -> None:
+        """Remember to pull a conversation if it is behind; of two times the first one given counts."""
+        if self._timelines[name].behind:
+            self._behind.setdefault(name, pull_at)
+        else:
+            self._behind.pop(name, None)
+
+    def _timeline(self, name: str, past: int) -> Timeline:
+        timeline = self._timelines.get(name)
+        if timeline is None:
+            timeline = self._timelines[name] = Timeline(past if self.past else self._known.get(name, 0))
+        return timeline
 
 
 class Mirror:
