@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple
 
+from resonance.domain.model import SMALL_CONVERSATION
+
 
 class Event(NamedTuple):
     """An event as the bus delivers it.
@@ -31,7 +33,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EntriesAppended:
-    """Entries first_seq … last_seq were committed to a conversation of this version (key: the conversation)."""
+    """Entries first_seq … last_seq were committed to a conversation of this version (key: the conversation).
+
+    `member_count` is 0 in an open conversation, whose members nobody counts.
+    """
 
     kind: ClassVar[str] = "entries"
     conversation_id: str
@@ -39,6 +44,11 @@ class EntriesAppended:
     last_seq: int
     version: int
     member_count: int
+
+    @property
+    def by_task(self) -> bool:
+        """Whether the recipients are too many for logic to push to by itself."""
+        return not 0 < self.member_count <= SMALL_CONVERSATION
 
 
 @dataclass(frozen=True, slots=True)

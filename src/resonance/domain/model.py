@@ -13,6 +13,9 @@ from typing import NamedTuple
 from resonance.domain.ids import ConversationId, UserId
 from resonance.domain.windows import History, Window
 
+SMALL_CONVERSATION = 500
+"""Up to this many members a conversation's state holds all of them, and logic delivers by itself (seed 004's 500)."""
+
 # ---------------------------------------------------------------- people
 
 

@@ -15,14 +15,14 @@ import structlog
 
 from resonance.domain.errors import ServiceError
 from resonance.domain.events import EntriesAppended, Event, decode
-from resonance.domain.model import Audience, Entry
+from resonance.domain.model import SMALL_CONVERSATION, Audience, Entry
 from resonance.domain.windows import Window, sees
 from resonance.logic.links import Links
 from resonance.logic.seams import Clock
 from resonance.logic.states import CachedState, States
 from resonance.observe import metrics
 from resonance.ports.routes import Routes
-from resonance.ports.store import SMALL_CONVERSATION, Store
+from resonance.ports.store import Store
 from resonance.services.delivery import Delivery, SignalTo
 from resonance.services.link import Push, PushBatch, SignalPush
 
@@ -147,7 +147,7 @@ class LiveDelivery(Delivery):
         """Push the entries of one event to everybody; those of large conversations are task's."""
         appended = decode(event)
         assert isinstance(appended, EntriesAppended)
-        if appended.member_count > SMALL_CONVERSATION:
+        if appended.by_task:
             return
         metrics.logic_swept.inc()
         await self._each_recipient(appended, self.deliver_entries)

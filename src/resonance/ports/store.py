@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from resonance.domain.events import Event
+from resonance.domain.model import SMALL_CONVERSATION as SMALL_CONVERSATION
 from resonance.domain.model import (
     Appended,
     AppendOutcome,
@@ -53,8 +54,6 @@ from resonance.domain.model import (
 )
 
 MAX_TRANSACTION_MS = 30_000
-SMALL_CONVERSATION = 500
-"""Up to this many members a conversation's state holds all of them, and logic delivers by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,177 @@
+"""The dispatcher: takes events from the bus and hands them to processors, in order per key, at least once.
+
+A whole batch goes to each processor at once. When that fails, its events are tried one by one; one that keeps failing
+becomes a dead letter, the later events of its key wait behind it, and the rest goes on. When the world is away
+(a retryable refusal), the batch waits and is tried again: nothing is parked for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from resonance.domain.errors import ServiceError
+from resonance.domain.events import Event
+from resonance.observe import metrics
+from resonance.ports.bus import Bus
+from resonance.ports.store import Store
+from resonance.task.processor import Processor
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+WAIT_MS = 5_000
+ATTEMPTS = 3
+BACKOFF_S = 0.2
+BACKOFF_MOST_S = 5.0
+RETRY_PARKED_S = 60.0
+PARKED_PAGE = 100
+
+
+class Dispatcher:
+    """One consumer of the bus with its processors.
+
+    Args:
+        consumer: the name whose position is kept.
+        linger: seconds to wait after the first event for more to come, for processors that coalesce.
+    """
+
+    def __init__(
+        self, bus: Bus, store: Store, consumer: str, processors: Sequence[Processor], linger: float = 0.0
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self.consumer = consumer
+        self._processors = processors
+        self._linger = linger
+        # per processor, the keys whose later events wait behind a dead letter
+        self._parked_keys: dict[str, set[str]] = {processor.name: set() for processor in processors}
+        self._next_retry = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to consume."""
+        self._task = asyncio.create_task(self._run(), name=f"dispatcher {self.consumer}")
+
+    async def close(self) -> None:
+        """Stop at once; what was not committed comes again at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # ------------------------------------------------------------ the loop
+
+    async def _run(self) -> None:
+        backoff = BACKOFF_S
+        while True:
+            try:
+                await self._retry_parked_when_due()
+                await self._turn()
+                backoff = BACKOFF_S
+            except ServiceError as exc:
+                if not exc.code.value.retry:
+                    log.exception("dispatcher failed", consumer=self.consumer)
+                log.warning("dispatcher waits", consumer=self.consumer, error=str(exc))
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, BACKOFF_MOST_S)
+
+    async def _turn(self) -> None:
+        """Take one batch through all processors and commit it."""
+        events = await self._bus.consume(self.consumer, BATCH, WAIT_MS)
+        if events and self._linger:
+            await asyncio.sleep(self._linger)
+            events += await self._bus.consume(self.consumer, BATCH, 0)
+        if events:
+            await self._until_done(events)
+            await self._bus.commit(self.consumer, events[-1].position)
+        metrics.task_lag.labels(self.consumer).set(await self._bus.lag(self.consumer))
+
+    async def _until_done(self, events: Sequence[Event]) -> None:
+        """Hand a batch to every processor, waiting for the world where it is away."""
+        with metrics.task_seconds.time():
+            for processor in self._processors:
+                wanted = [event for event in events if event.kind in processor.kinds]
+                if wanted:
+                    await self._give(processor, wanted)
+        for kind in {event.kind for event in events}:
+            metrics.task_events.labels(kind).inc(sum(event.kind == kind for event in events))
+
+    async def _give(self, processor: Processor, events: list[Event]) -> None:
+        parked_keys = self._parked_keys[processor.name]
+        if not parked_keys:
+            try:
+                await self._process(processor, events)
+                return
+            except ServiceError as exc:
+                log.warning("events are tried one by one", processor=processor.name, error=str(exc))
+            except Exception:
+                log.exception("events are tried one by one", processor=processor.name)
+        for event in events:
+            if event.key in parked_keys:
+                await self._park(processor, event, "waits behind an earlier event of its key", 0)
+            else:
+                await self._give_one(processor, event)
+
+    async def _give_one(self, processor: Processor, event: Event) -> None:
+        """Try one event a few times; then put it aside."""
+        error = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                metrics.task_retries.labels(event.kind).inc()
+                await asyncio.sleep(BACKOFF_S * 2**attempt)
+            try:
+                await self._process(processor, [event])
+                return
+            except Exception as exc:  # whatever a processor raises says that this event cannot be processed
+                error = f"{type(exc).__name__}: {exc}"
+        log.error("event parked", processor=processor.name, position=event.position, key=event.key, error=error)
+        self._parked_keys[processor.name].add(event.key)
+        await self._park(processor, event, error, ATTEMPTS)
+
+    async def _process(self, processor: Processor, events: list[Event]) -> None:
+        """Call a processor; wait and call again for as long as the world is away."""
+        backoff = BACKOFF_S
+        while True:
+            try:
+                await processor.process(events)
+                return
+            except ServiceError as exc:
+                if not exc.code.value.retry:
+                    raise
+                log.warning("processor waits", processor=processor.name, error=str(exc))
+                metrics.task_retries.labels(events[0].kind).inc(len(events))
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, BACKOFF_MOST_S)
+
+    # ------------------------------------------------------------ dead letters
+
+    async def _park(self, processor: Processor, event: Event, error: str, attempts: int) -> None:
+        await self._bus.park(processor.name, event, error, attempts)
+        metrics.task_parked.labels(event.kind).inc()
+
+    async def _retry_parked_when_due(self) -> None:
+        """At the start and once a minute, try dead letters again in their order."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_retry:
+            return
+        self._next_retry = now + RETRY_PARKED_S
+        for processor in self._processors:
+            await self._retry_parked(processor)
+
+    async def _retry_parked(self, processor: Processor) -> None:
+        keys: set[str] = set()
+        for letter in await self._store.parked(processor.name, PARKED_PAGE):
+            event = letter.event
+            if event.key in keys:
+                continue
+            try:
+                await processor.process([event])
+            except Exception as exc:  # as before: it stays parked, and so does what waits behind it
+                keys.add(event.key)
+                log.warning("event stays parked", processor=processor.name, position=event.position, error=str(exc))
+                continue
+            await self._store.unpark(processor.name, event.position)
+        remaining = await self._store.parked(processor.name, PARKED_PAGE)
+        self._parked_keys[processor.name] = {letter.event.key for letter in remaining}
