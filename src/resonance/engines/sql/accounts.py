@@ -19,10 +19,10 @@ from resonance.domain.model import (
     UserKind,
     UserStatus,
 )
-from resonance.engines.sql.rows import USER, user_row
 from resonance.engines.sql.devices import devices, end
-from resonance.engines.sql.queries import all_in, like
 from resonance.engines.sql.outbox import emit
+from resonance.engines.sql.queries import all_in, like
+from resonance.engines.sql.rows import USER, user_row
 from resonance.engines.sql.tx import Tx
 
 _FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -79,12 +79,12 @@ async def create_invitation(tx: Tx, creator: str, uses: int, expires_at: int) ->
 
 async def users(tx: Tx, user_ids: Sequence[str]) -> list[User]:
     """Return those of the users that exist."""
-    return [user_row(row) for row in await all_in(tx, f"SELECT {USER} FROM users WHERE id IN (:values)", user_ids)]
+    return [user_row(row) for row in await all_in(tx, f"SELECT {USER} FROM users WHERE id IN (:values)", user_ids)]  # noqa: S608
 
 
 async def require_user(tx: Tx, user_id: str) -> User:
     """Return a user who has to exist. Raises USER_NOT_FOUND."""
-    row = await tx.one(f"SELECT {USER} FROM users WHERE id = :id", id=user_id)
+    row = await tx.one(f"SELECT {USER} FROM users WHERE id = :id", id=user_id)  # noqa: S608
     if row is None:
         raise ServiceError(Code.USER_NOT_FOUND, f"there is no user {user_id}")
     return user_row(row)
@@ -110,7 +110,7 @@ async def search_users(tx: Tx, query: str, limit: int) -> list[User]:
     """Return active users whose handle or nickname holds the query, the closest handles first."""
     folded = query.translate(_FOLD)
     found = await tx.all(
-        f"SELECT {USER} FROM users WHERE status = :active"
+        f"SELECT {USER} FROM users WHERE status = :active"  # noqa: S608
         " AND (lower(id) LIKE :inside ESCAPE '!' OR lower(nickname) LIKE :inside ESCAPE '!')"
         " ORDER BY CASE WHEN id = :query THEN 0 WHEN lower(id) = :folded THEN 1"
         " WHEN lower(id) LIKE :start ESCAPE '!' THEN 2 ELSE 3 END, id LIMIT :limit",
@@ -126,7 +126,11 @@ async def search_users(tx: Tx, query: str, limit: int) -> list[User]:
 
 async def list_users(tx: Tx, after: str, limit: int) -> list[User]:
     """Return users by handle, beginning after the given one."""
-    found = await tx.all(f"SELECT {USER} FROM users WHERE id > :after ORDER BY id LIMIT :limit", after=after, limit=limit)
+    found = await tx.all(
+        f"SELECT {USER} FROM users WHERE id > :after ORDER BY id LIMIT :limit",  # noqa: S608
+        after=after,
+        limit=limit,
+    )
     return [user_row(row) for row in found]
 
 

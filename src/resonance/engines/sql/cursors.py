@@ -13,7 +13,7 @@ def encode_cursor(*position: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *types: type[str] | type[int]) -> list[str | int]:
+def decode_cursor(cursor: str, *types: type[str | int]) -> list[str | int]:
     """Return the position of a cursor, whose values have to be of these types.
 
     Raises:

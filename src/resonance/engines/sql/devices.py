@@ -8,8 +8,8 @@ from dataclasses import replace
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId
 from resonance.domain.model import Device, DeviceState, Platform, UserStatus
-from resonance.engines.sql.rows import DEVICE, device_row
 from resonance.engines.sql.queries import all_in
+from resonance.engines.sql.rows import DEVICE, device_row
 from resonance.engines.sql.tx import Row, Tx
 from resonance.ports.store import NewDevice, OpenedDevice, Rotation
 
@@ -98,7 +98,8 @@ async def _rotate(tx: Tx, device: Device, replacement: str, expires_at: int) -> 
 async def devices(tx: Tx, user_id: str) -> list[Device]:
     """Return the user's active devices, the latest used first."""
     found = await tx.all(
-        f"SELECT {DEVICE} FROM devices WHERE user_id = :user_id AND state = :active ORDER BY used_at DESC, created_at DESC, id",
+        f"SELECT {DEVICE} FROM devices WHERE user_id = :user_id AND state = :active"  # noqa: S608
+        " ORDER BY used_at DESC, created_at DESC, id",
         user_id=user_id,
         active=DeviceState.ACTIVE.value,
     )
