@@ -32,5 +32,7 @@ def decode_cursor(cursor: str, *types: type[str | int]) -> list[str | int]:
 
 
 def _storable(value: str | int) -> bool:
-    """Say whether a database takes the value as a parameter."""
-    return value.isprintable() if isinstance(value, str) else abs(value) < 2**63
+    """Say whether a database takes the value: no half of a surrogate pair, no number over 64 bits."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return not any("\ud800" <= character <= "\udfff" for character in value)

@@ -161,8 +161,14 @@ async def request_join(tx: Tx, conversation_id: str, user_id: str, message: str)
     await require(tx, conversation_id)
     if any(row["status"] == MemberStatus.NORMAL for row in await member_rows(tx, conversation_id, [user_id])):
         raise ServiceError(Code.ALREADY_MEMBER, f"{user_id} is a member of {conversation_id}")
-    wish = await _wish(tx, conversation_id, user_id)
-    if wish is None:
+    await _save_wish(tx, conversation_id, user_id, message)
+    await emit(tx, conversation_id, JoinRequested(conversation_id, user_id, message))
+
+
+async def _save_wish(tx: Tx, conversation_id: str, user_id: str, message: str) -> None:
+    """Write a wish over the user's last one; one that still waits keeps its age."""
+    last = await _wish(tx, conversation_id, user_id)
+    if last is None:
         statement = (
             f"INSERT INTO join_requests ({JOIN_REQUEST})"  # noqa: S608
             " VALUES (:conversation_id, :user_id, :message, :pending, :created_at, :now)"
@@ -172,17 +178,15 @@ async def request_join(tx: Tx, conversation_id: str, user_id: str, message: str)
             "UPDATE join_requests SET message = :message, status = :pending, created_at = :created_at,"
             " updated_at = :now WHERE conversation_id = :conversation_id AND user_id = :user_id"
         )
-    waiting = wish is not None and wish.status is RequestStatus.PENDING
     await tx.run(
         statement,
         conversation_id=conversation_id,
         user_id=user_id,
         message=message,
         pending=int(RequestStatus.PENDING),
-        created_at=wish.created_at if wish is not None and waiting else tx.now,
+        created_at=last.created_at if last is not None and last.status is RequestStatus.PENDING else tx.now,
         now=tx.now,
     )
-    await emit(tx, conversation_id, JoinRequested(conversation_id, user_id, message))
 
 
 async def _wish(tx: Tx, conversation_id: str, user_id: str) -> JoinRequest | None:
@@ -235,11 +239,14 @@ async def join_requests(tx: Tx, conversation_id: str) -> list[JoinRequest]:
 
 _MEMBERS = f"""
     SELECT {qualified(MEMBER, "m", "m_")}, {qualified(USER, "u", "u_")}
-    FROM members m JOIN users u ON u.id = m.user_id
-    WHERE m.conversation_id = :conversation_id AND m.status = :normal
-    AND (m.role < :role OR (m.role = :role AND m.user_id > :user_id))
+    FROM (
+        SELECT {MEMBER} FROM members
+        WHERE conversation_id = :conversation_id AND status = :normal
+        AND (role < :role OR (role = :role AND user_id > :user_id))
+        ORDER BY role DESC, user_id
+        LIMIT :limit
+    ) m JOIN users u ON u.id = m.user_id
     ORDER BY m.role DESC, m.user_id
-    LIMIT :limit
 """  # noqa: S608 - the columns are constants
 
 _BEFORE_ALL: list[str | int] = [Role.OWNER + 1, ""]
