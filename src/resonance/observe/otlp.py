@@ -1,0 +1,56 @@
+"""Exporting spans over OTLP, when the extra `resonance-im[otel]` is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from resonance.config.settings import Trace
+from resonance.observe.trace import Attribute, export_spans
+
+
+def start_tracing(config: Trace, service: str) -> Callable[[], None]:
+    """Export this process's spans to the collector, and return what flushes and ends that.
+
+    Nothing happens when tracing is disabled or the extra is not installed. Whether a trace is sampled follows from its
+    id, so that every role decides alike without being told.
+    """
+    if config.disable:
+        return _nothing
+    try:
+        from opentelemetry import trace as api
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # type: ignore[import-not-found,unused-ignore]
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.resources import Resource  # type: ignore[import-not-found,unused-ignore]
+        from opentelemetry.sdk.trace import TracerProvider  # type: ignore[import-not-found,unused-ignore]
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # type: ignore[import-not-found,unused-ignore]
+        from opentelemetry.sdk.trace.sampling import TraceIdRatioBased  # type: ignore[import-not-found,unused-ignore]
+    except ModuleNotFoundError:
+        return _nothing
+
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service}), sampler=TraceIdRatioBased(config.sampler)
+    )
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=config.endpoint, insecure=True)))
+    tracer = provider.get_tracer("resonance")
+
+    def make(name: str, trace: str, attributes: Mapping[str, Attribute]) -> AbstractContextManager[object]:
+        if api.get_current_span().get_span_context().trace_id == int(trace, 16):
+            context = None  # inside another span of the trace: that one is the parent
+        else:
+            origin = api.SpanContext(int(trace, 16), int(trace[:16], 16) or 1, is_remote=True)
+            context = api.set_span_in_context(api.NonRecordingSpan(origin))
+        span: AbstractContextManager[object] = tracer.start_as_current_span(name, context, attributes=attributes)
+        return span
+
+    def stop() -> None:
+        export_spans(None)
+        provider.shutdown()
+
+    export_spans(make)
+    return stop
+
+
+def _nothing() -> None:
+    """End an export that never began."""
