@@ -1,13 +1,15 @@
 """System entries: what a conversation's log says of its members and settings, in a form that any client can word.
 
 The content is a JSON object: `action` (as in `GroupChange`), `actor`, `users` (whom it is about, the first
-`MAX_NAMED`), `count` (how many they are in all) and, for `updated`, `changes` (the new values by field).
+`MAX_NAMED`), `count` (how many they are in all) and, for `updated`, `changes` (the new values by field, enumerations
+by name).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 MAX_NAMED = 50
 """Users that one entry names, so that bringing in a thousand people stays a small entry."""
@@ -29,5 +31,7 @@ def notice(action: str, actor: str, users: Sequence[str] = (), changes: Mapping[
         "count": len(users),
     }
     if changes:
-        document["changes"] = dict(changes)
+        document["changes"] = {
+            name: value.name.lower() if isinstance(value, Enum) else value for name, value in changes.items()
+        }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
