@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 from resonance.config.settings import Trace
 from resonance.observe.trace import Attribute, export_spans
 
+_EXPORT_S = 2
+"""Seconds that one export may take, retries included; also what a missing collector may delay the shutdown by."""
+
 
 def start_tracing(config: Trace, service: str) -> Callable[[], None]:
     """Export this process's spans to the collector, and return what flushes and ends that.
@@ -32,7 +35,9 @@ def start_tracing(config: Trace, service: str) -> Callable[[], None]:
     provider = TracerProvider(
         resource=Resource.create({"service.name": service}), sampler=TraceIdRatioBased(config.sampler)
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=config.endpoint, insecure=True)))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=config.endpoint, insecure=True, timeout=_EXPORT_S))
+    )
     tracer = provider.get_tracer("resonance")
 
     def make(name: str, trace: str, attributes: Mapping[str, Attribute]) -> AbstractContextManager[object]:
