@@ -1,0 +1,192 @@
+"""The uplink: whatever happens to links, every message is answered exactly once, and sent in order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from resonance.config.settings import Rpc, StatusBatcher
+from resonance.domain.closes import Close
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.model import Route, SendAnswer, SendItem
+from resonance.gateway.uplink import GatewayUplink
+from resonance.rpc.connector import Connection, Connector
+from resonance.services.link import (
+    AnswerBatch,
+    DownFrame,
+    Hello,
+    PushBatch,
+    RouteAck,
+    RouteDelta,
+    RouteRefusal,
+    SendBatch,
+    UpFrame,
+    Welcome,
+)
+
+
+class Collector:
+    """A downlink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.answered: list[SendAnswer] = []
+        self.pushed: list[PushBatch] = []
+        self.refused: list[RouteRefusal] = []
+        self.resyncs = 0
+        self.arrived = asyncio.Event()
+
+    def routes(self) -> list[Route]:
+        return []
+
+    def answers(self, answers: Sequence[SendAnswer]) -> None:
+        self.answered.extend(answers)
+        self.arrived.set()
+
+    def push(self, batch: PushBatch) -> None:
+        self.pushed.append(batch)
+
+    def kick(self, device_ids: Sequence[str], close: Close) -> None:
+        raise AssertionError("nobody is kicked here")
+
+    def refuse(self, refusals: Sequence[RouteRefusal]) -> None:
+        self.refused.extend(refusals)
+
+    def resync(self) -> None:
+        self.resyncs += 1
+
+
+class FlakyLogic(Connector):
+    """Logic that stores by key, answers after a random while, and loses links at random.
+
+    Attributes:
+        log: the keys in the order in which they were first stored.
+    """
+
+    def __init__(self, rng: random.Random, loss: float) -> None:
+        self.rng = rng
+        self.loss = loss
+        self.log: list[str] = []
+        self.hellos: list[Hello] = []
+        self.links = 0
+
+    async def connect(self, on_frame: Callable[[DownFrame], None], on_lost: Callable[[], None]) -> Connection:
+        self.links += 1
+        return FlakyLink(self, on_frame, on_lost)
+
+
+class FlakyLink(Connection):
+    """One link; a lost one swallows what is on its way in either direction."""
+
+    def __init__(self, logic: FlakyLogic, on_frame: Callable[[DownFrame], None], on_lost: Callable[[], None]) -> None:
+        self.logic = logic
+        self.on_frame = on_frame
+        self.on_lost = on_lost
+        self.over = False
+
+    def send(self, frame: UpFrame) -> None:
+        if self.over:
+            return
+        if self.logic.rng.random() < self.logic.loss:
+            self.over = True
+            asyncio.get_running_loop().call_soon(self.on_lost)
+            return
+        if isinstance(frame, Hello):
+            self.logic.hellos.append(frame)
+            self._down(Welcome("store", 0, False, []))
+        elif isinstance(frame, SendBatch):
+            self._store(frame.items)
+        elif isinstance(frame, RouteDelta):
+            self._down(RouteAck(frame.number, []))
+
+    def _store(self, items: list[SendItem]) -> None:
+        answers = []
+        for item in items:
+            if item.client_msg_id not in self.logic.log:
+                self.logic.log.append(item.client_msg_id)
+            seq = self.logic.log.index(item.client_msg_id) + 1
+            answers.append(SendAnswer(item.ref, item.connection, seq, seq, seq, 0, "c", item.client_msg_id, "", ""))
+        if self.logic.rng.random() >= self.logic.loss:
+            self._down(AnswerBatch(answers))
+        else:
+            self.over = True
+            asyncio.get_running_loop().call_soon(self.on_lost)
+
+    def _down(self, frame: DownFrame) -> None:
+        asyncio.get_running_loop().call_soon(lambda: None if self.over else self.on_frame(frame))
+
+    async def close(self) -> None:
+        self.over = True
+
+
+def make(connector: Connector, collector: Collector, **rpc: float) -> GatewayUplink:
+    """Return an uplink that beats quickly."""
+    settings = Rpc.model_validate({"heartbeat": 0.05, "deadline": 2, **rpc})
+    return GatewayUplink("g1", connector, collector, settings, StatusBatcher())
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_every_message_is_answered_once_and_in_order_over_lost_links(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ack and order survive any number of lost links; a failure is repeated by its seed."""
+    monkeypatch.setattr("resonance.gateway.uplink.RETRY_FIRST_S", 0.001)
+    rng = random.Random(seed)
+    logic, collector = FlakyLogic(rng, loss=0.15), Collector()
+    uplink = make(logic, collector)
+    await uplink.start()
+    sent = []
+    for number in range(200):
+        key = f"k{number:03}"
+        sent.append(key)
+        uplink.submit(1, "ann", key, "c", "", 1, "hi", "", "")
+        if rng.random() < 0.3:
+            await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await uplink.join()
+    await uplink.close()
+    assert logic.log == sent
+    assert [answer.client_msg_id for answer in collector.answered] == sent
+    assert logic.links > 1
+
+
+async def test_a_full_window_is_refused_as_busy() -> None:
+    """A gateway without logic keeps a bounded number of messages and says so."""
+    uplink = make(FlakyLogic(random.Random(0), loss=1.0), Collector(), window=64)
+    for number in range(64):
+        uplink.submit(1, "ann", f"k{number}", "c", "", 1, "hi", "", "")
+    with pytest.raises(ServiceError) as refused:
+        uplink.submit(1, "ann", "k64", "c", "", 1, "hi", "", "")
+    assert refused.value.code is Code.BUSY
+
+
+async def test_a_route_is_open_only_after_logic_acknowledged_it() -> None:
+    collector = Collector()
+    uplink = make(FlakyLogic(random.Random(0), loss=0), collector)
+    await uplink.start()
+    assert await uplink.open_route(Route("ann", 1, 5, "d", "")) is None
+    await uplink.close()
+
+
+async def test_a_route_waits_for_the_link_and_goes_up_with_the_snapshot() -> None:
+    """A client that connects while logic is away is not ready before logic knows it."""
+    logic = FlakyLogic(random.Random(0), loss=0)
+    uplink = make(logic, Collector())
+    opening = asyncio.create_task(uplink.open_route(Route("ann", 1, 5, "d", "")))
+    await asyncio.sleep(0)
+    assert not opening.done()
+    await uplink.start()
+    assert await opening is None
+    assert logic.hellos[0].routes == [Route("ann", 1, 5, "d", "")]
+    await uplink.close()
+
+
+async def test_without_logic_a_route_is_refused_as_unavailable() -> None:
+    uplink = make(FlakyLogic(random.Random(0), loss=1.0), Collector(), deadline=0.05)
+    await uplink.start()
+    with pytest.raises(ServiceError) as refused:
+        await uplink.open_route(Route("ann", 1, 5, "d", ""))
+    assert refused.value.code is Code.UNAVAILABLE
+    await uplink.close()

@@ -1,0 +1,124 @@
+"""The dispatcher: at least once, in order per key, and one bad event harms only its own key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+import pytest
+
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.events import Event
+from resonance.ports.bus import Bus
+from resonance.ports.store import DeadLetter, Store
+from resonance.task import dispatcher as module
+from resonance.task.dispatcher import Dispatcher
+from resonance.task.processor import Processor
+
+
+class ListBus(Bus):
+    """A bus over a list, with the dead letters kept in order."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.read = 0
+        self.committed = 0
+        self.letters: list[DeadLetter] = []
+        self.done = asyncio.Event()
+
+    async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
+        batch = self.events[self.read : self.read + limit]
+        self.read += len(batch)
+        if not batch:
+            self.done.set()
+            await asyncio.Event().wait()
+        return batch
+
+    async def commit(self, consumer: str, position: int) -> None:
+        self.committed = position
+
+    async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
+        self.letters.append(DeadLetter(consumer, event, error, attempts, 0))
+
+    async def lag(self, consumer: str) -> int:
+        return len(self.events) - self.read
+
+    # the two methods of the store that a dispatcher uses
+    async def parked(self, consumer: str, limit: int) -> list[DeadLetter]:
+        return self.letters[:limit]
+
+    async def unpark(self, consumer: str, position: int) -> None:
+        self.letters = [letter for letter in self.letters if letter.event.position != position]
+
+
+class Recorder(Processor):
+    """Records what it is given; raises what it is told to for a position, as often as told."""
+
+    name: ClassVar[str] = "recorder"
+    kinds: ClassVar[frozenset[str]] = frozenset({"x"})
+
+    def __init__(self, failures: dict[int, list[Exception]] | None = None) -> None:
+        self.failures = failures or {}
+        self.done: list[int] = []
+
+    async def process(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if self.failures.get(event.position):
+                raise self.failures[event.position].pop(0)
+        self.done += [event.position for event in events]
+
+
+def event(position: int, key: str = "k", kind: str = "x") -> Event:
+    """Return an event."""
+    return Event(position, key, kind, b"{}", 0)
+
+
+async def run(bus: ListBus, processor: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a dispatcher until the bus is empty."""
+    monkeypatch.setattr(module, "BACKOFF_S", 0.001)
+    dispatcher = Dispatcher(bus, cast(Store, bus), "task", [processor])
+    dispatcher.start()
+    async with asyncio.timeout(10):
+        await bus.done.wait()
+    await dispatcher.close()
+
+
+async def test_events_are_processed_in_order_and_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus, recorder = ListBus([event(1), event(2, kind="other"), event(3)]), Recorder()
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [1, 3]
+    assert bus.committed == 3
+
+
+async def test_a_world_that_is_away_delays_but_parks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logic restarting must not turn receipts into dead letters."""
+    away: list[Exception] = [ServiceError(Code.UNAVAILABLE)] * 5
+    bus, recorder = ListBus([event(1), event(2)]), Recorder({1: away})
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [1, 2]
+    assert bus.letters == []
+
+
+async def test_a_bad_event_is_parked_with_the_later_ones_of_its_key_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad: list[Exception] = [ValueError("bad")] * 100
+    bus = ListBus([event(1, "a"), event(2, "bad"), event(3, "b"), event(4, "bad")])
+    recorder = Recorder({2: bad})
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [1, 3]
+    assert [letter.event.position for letter in bus.letters] == [2, 4]
+    assert "ValueError: bad" in bus.letters[0].error
+    assert bus.committed == 4
+
+
+async def test_dead_letters_are_tried_again_at_the_start_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus, recorder = ListBus([]), Recorder()
+    bus.letters = [
+        DeadLetter("recorder", event(2, "k"), "was bad", 3, 0),
+        DeadLetter("recorder", event(4, "k"), "", 0, 0),
+    ]
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [2, 4]
+    assert bus.letters == []
