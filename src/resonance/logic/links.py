@@ -17,6 +17,7 @@ from resonance.config.settings import Rpc
 from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import DeviceState, Route, SendAnswer, SendItem
+from resonance.logic.devices import CLOSES
 from resonance.observe import metrics
 from resonance.ports.routes import RouteChange, Routes
 from resonance.ports.store import Store
@@ -38,16 +39,6 @@ from resonance.services.link import (
 )
 
 log = structlog.get_logger(__name__)
-
-CLOSE_OF_STATE = {
-    DeviceState.LOGGED_OUT: Close.LOGGED_OUT,
-    DeviceState.REVOKED: Close.LOGGED_OUT,
-    DeviceState.KICKED: Close.KICKED,
-    DeviceState.EXPIRED: Close.TOKEN_EXPIRED,
-    DeviceState.DISABLED: Close.USER_DISABLED,
-}
-"""How the connections of a device that is over are closed."""
-
 
 class Links:
     """The gateways that are linked now, and the way down to each; also ends devices' connections (`seams.Kicker`)."""
@@ -132,7 +123,7 @@ class LinkHub(LinkService):
             if state is None:
                 refused.append(RouteRefusal(route.connection, Close.TOKEN_INVALID.number))
             elif state != DeviceState.ACTIVE:
-                refused.append(RouteRefusal(route.connection, CLOSE_OF_STATE[DeviceState(state)].number))
+                refused.append(RouteRefusal(route.connection, CLOSES[DeviceState(state)].number))
         return refused
 
 
