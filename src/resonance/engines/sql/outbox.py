@@ -1,11 +1,11 @@
-"""The outbox: events written in the transaction of the state they describe, read as a log."""
+"""The outbox: events written in the transaction of the state they describe, read as a log by consumers."""
 
 from __future__ import annotations
 
-from resonance.domain.events import Payload, encode
+from resonance.domain.events import Event, Payload, encode
+from resonance.engines.sql.rows import EVENT, event_row
 from resonance.engines.sql.tx import Tx
-
-INSERT_EVENT = "INSERT INTO outbox (key, kind, payload, created_at) VALUES (:key, :kind, :payload, :now)"
+from resonance.ports.store import DeadLetter, OutboxPage
 
 
 async def emit(tx: Tx, key: str, payload: Payload) -> None:
@@ -14,4 +14,76 @@ async def emit(tx: Tx, key: str, payload: Payload) -> None:
     Args:
         key: what the order is kept for: a conversation id or a user id.
     """
-    await tx.run(INSERT_EVENT, key=key, kind=payload.kind, payload=encode(payload), now=tx.now)
+    await tx.run(
+        "INSERT INTO outbox (key, kind, payload, created_at) VALUES (:key, :kind, :payload, :now)",
+        key=key,
+        kind=payload.kind,
+        payload=encode(payload),
+        now=tx.now,
+    )
+
+
+async def outbox(tx: Tx, after: int, limit: int) -> OutboxPage:
+    """See `Store.outbox`; this reads what is there and never waits."""
+    rows = await tx.all(
+        f"SELECT {EVENT} FROM outbox WHERE position > :after ORDER BY position LIMIT :limit",  # noqa: S608
+        after=after,
+        limit=limit,
+    )
+    ends = await tx.one(
+        "SELECT (SELECT min(position) FROM outbox) AS oldest, (SELECT max(position) FROM outbox) AS head"
+    )
+    assert ends is not None
+    head = ends["head"] or 0
+    return OutboxPage([event_row(row) for row in rows], ends["oldest"] or head + 1, head)
+
+
+async def consumer_position(tx: Tx, consumer: str) -> int:
+    """See `Store.consumer_position`."""
+    row = await tx.one("SELECT position FROM consumers WHERE name = :name", name=consumer)
+    return 0 if row is None else int(row["position"])
+
+
+async def commit_position(tx: Tx, consumer: str, position: int) -> None:
+    """See `Store.commit_position`. Position 0 makes the consumer known: what it has not read is kept from then on."""
+    row = await tx.one("SELECT position FROM consumers WHERE name = :name", name=consumer)
+    if row is None:
+        await tx.run(
+            "INSERT INTO consumers (name, position) VALUES (:name, :position)", name=consumer, position=position
+        )
+    elif position > row["position"]:
+        await tx.run("UPDATE consumers SET position = :position WHERE name = :name", name=consumer, position=position)
+
+
+async def park(tx: Tx, consumer: str, event: Event, error: str, attempts: int) -> None:
+    """See `Store.park`; parking the same event again replaces its error and attempts."""
+    await unpark(tx, consumer, event.position)
+    await tx.run(
+        "INSERT INTO dead_letters (consumer, position, key, kind, payload, created_at, error, attempts, parked_at) "
+        "VALUES (:consumer, :position, :key, :kind, :payload, :created_at, :error, :attempts, :now)",
+        **event._asdict(),
+        consumer=consumer,
+        error=error,
+        attempts=attempts,
+        now=tx.now,
+    )
+
+
+async def parked(tx: Tx, consumer: str, limit: int) -> list[DeadLetter]:
+    """See `Store.parked`."""
+    rows = await tx.all(
+        f"SELECT {EVENT}, error, attempts, parked_at FROM dead_letters "  # noqa: S608
+        "WHERE consumer = :consumer ORDER BY position LIMIT :limit",
+        consumer=consumer,
+        limit=limit,
+    )
+    return [DeadLetter(consumer, event_row(row), row["error"], row["attempts"], row["parked_at"]) for row in rows]
+
+
+async def unpark(tx: Tx, consumer: str, position: int) -> None:
+    """See `Store.unpark`."""
+    await tx.run(
+        "DELETE FROM dead_letters WHERE consumer = :consumer AND position = :position",
+        consumer=consumer,
+        position=position,
+    )

@@ -79,17 +79,16 @@ async def views_of(
             member=member,
             last_entry=last.get(conversation.id),
             visible_seq=visible_end(member.window, conversation.max_seq),
-            unread=unread_of(conversation, member),
+            unread=unread_of(conversation, member.read_ordinal, member.end_ordinal),
             peer=peers.get(conversation.id),
         )
         for conversation, member in pairs
     ]
 
 
-def unread_of(conversation: Conversation, member: Member) -> int:
-    """Return how many countable messages of the member's window are after its pointer."""
-    end = conversation.ordinal if member.end_ordinal is None else member.end_ordinal
-    return unread(end, member.read_ordinal)
+def unread_of(conversation: Conversation, read_ordinal: int, end_ordinal: int | None) -> int:
+    """Return how many countable messages of a window are after the pointer (arguments as in `Member`)."""
+    return unread(conversation.ordinal if end_ordinal is None else end_ordinal, read_ordinal)
 
 
 async def _last_entries(tx: Tx, pairs: Sequence[tuple[Conversation, Member]]) -> dict[str, Entry]:

@@ -1,0 +1,136 @@
+"""The store's own housekeeping: its identity, leases of worker ids, last seen, and what is old enough to go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.model import DeviceState
+from resonance.engines.sql.lists import listed
+from resonance.engines.sql.tx import Tx
+from resonance.ports.store import StoreInfo
+
+WORKERS = 1024
+"""Worker ids that a snowflake has room for."""
+
+
+async def epoch(tx: Tx) -> str:
+    """Return the store's epoch."""
+    row = await tx.one("SELECT value FROM meta WHERE name = 'epoch'")
+    assert row is not None, "the migration that made the tables wrote an epoch"
+    return str(row["value"])
+
+
+async def info(tx: Tx) -> StoreInfo:
+    """See `Store.info`."""
+    return StoreInfo(await epoch(tx), tx.now)
+
+
+async def lease_worker(tx: Tx, owner: str, ttl_ms: int) -> int:
+    """See `Store.lease_worker`. A free id is preferred to one whose lease ran out."""
+    rows = await tx.all("SELECT worker_id, owner, expires_at FROM workers ORDER BY expires_at")
+    worker = next((row["worker_id"] for row in rows if row["owner"] == owner), None)
+    if worker is None:
+        worker = await _vacate(tx, {row["worker_id"]: row["expires_at"] for row in rows})
+        await tx.run(
+            "INSERT INTO workers (worker_id, owner, expires_at) VALUES (:worker, :owner, 0)", worker=worker, owner=owner
+        )
+    await tx.run("UPDATE workers SET expires_at = :at WHERE worker_id = :worker", at=tx.now + ttl_ms, worker=worker)
+    return int(worker)
+
+
+async def _vacate(tx: Tx, leases: dict[int, int]) -> int:
+    """Return a worker id without a row: one never leased, or else the one whose lease ran out first."""
+    free = next((worker for worker in range(WORKERS) if worker not in leases), None)
+    if free is not None:
+        return free
+    worker, expires_at = next(iter(leases.items()))
+    if expires_at > tx.now:
+        raise ServiceError(Code.LIMIT_REACHED, f"all {WORKERS} worker ids are leased")
+    await tx.run("DELETE FROM workers WHERE worker_id = :worker", worker=worker)
+    return worker
+
+
+async def touch_last_seen(tx: Tx, user_ids: Sequence[str], at: int) -> None:
+    """See `Store.touch_last_seen`."""
+    places, params = listed("user", user_ids)
+    await tx.run(
+        f"UPDATE users SET last_seen_at = :at, updated_at = :now WHERE id IN ({places}) AND last_seen_at < :at",  # noqa: S608
+        at=at,
+        now=tx.now,
+        **params,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Rows that housekeeping may delete: events up to a position, and the keys of other rows."""
+
+    first_event: int
+    last_event: int
+    devices: list[str]
+    friends: list[tuple[str, str]]
+
+    @property
+    def count(self) -> int:
+        """How many rows these are."""
+        return max(0, self.last_event - self.first_event + 1) + len(self.devices) + len(self.friends)
+
+
+async def find_old(tx: Tx, keep_events: int, tombstones_before: int, limit: int) -> Old:
+    """Return up to `limit` rows that `Store.prune` may delete. Reads only; `delete_old` looks again before it deletes.
+
+    The newest event always stays, so that positions are never given twice; without any consumer all events stay.
+    """
+    ends = await tx.one(
+        "SELECT (SELECT min(position) FROM outbox) AS oldest, (SELECT max(position) FROM outbox) AS head, "
+        "(SELECT min(position) FROM consumers) AS done"
+    )
+    assert ends is not None
+    first = ends["oldest"] or 1
+    last = min(ends["done"] or 0, (ends["head"] or 0) - max(keep_events, 1), first + limit - 1)
+    devices = await tx.all(
+        "SELECT id FROM devices WHERE (state <> :active AND updated_at < :before) OR expires_at < :before LIMIT :limit",
+        active=DeviceState.ACTIVE,
+        before=tombstones_before,
+        limit=limit,
+    )
+    friends = await tx.all(
+        "SELECT user_id, friend_id FROM friends WHERE is_friend = 0 AND blocked = 0 AND updated_at < :before "
+        "LIMIT :limit",
+        before=tombstones_before,
+        limit=limit,
+    )
+    return Old(first, last, [row["id"] for row in devices], [(row["user_id"], row["friend_id"]) for row in friends])
+
+
+async def delete_events(tx: Tx, first: int, last: int) -> int:
+    """Delete a range of the outbox."""
+    return await tx.run("DELETE FROM outbox WHERE position BETWEEN :first AND :last", first=first, last=last)
+
+
+async def delete_devices(tx: Tx, ids: Sequence[str], before: int) -> int:
+    """Delete those of the devices that are still closed, or expired, since before a time."""
+    places, params = listed("id", ids)
+    return await tx.run(
+        f"DELETE FROM devices WHERE id IN ({places}) "  # noqa: S608
+        "AND ((state <> :active AND updated_at < :before) OR expires_at < :before)",
+        active=DeviceState.ACTIVE,
+        before=before,
+        **params,
+    )
+
+
+async def delete_friends(tx: Tx, pairs: Sequence[tuple[str, str]], before: int) -> int:
+    """Delete those of the friends' rows that are still tombstones from before a time."""
+    deleted = 0
+    for user_id, friend_id in pairs:
+        deleted += await tx.run(
+            "DELETE FROM friends WHERE user_id = :user AND friend_id = :friend "
+            "AND is_friend = 0 AND blocked = 0 AND updated_at < :before",
+            user=user_id,
+            friend=friend_id,
+            before=before,
+        )
+    return deleted

@@ -1,0 +1,79 @@
+"""`Store.append` on SQLite: few statements, many rows each. The algorithm is in the port's docstring."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from resonance.domain.model import AppendOutcome, NewEntry
+from resonance.engines.sql.append import Head, Plan, appended_payload, plan, plan_carefully
+from resonance.engines.sql.entries import find_keys
+from resonance.engines.sql.tx import run_sync
+from resonance.engines.sqlite.connection import SqliteTx
+from resonance.ports.store import Key
+
+_HEADS = (
+    "SELECT id, version, max_seq, ordinal, member_count, kind FROM conversations "
+    "WHERE id IN (SELECT value FROM json_each(?))"
+)
+_INSERT = (
+    "INSERT INTO entries (conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra, "
+    "ordinal, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ADVANCE = "UPDATE conversations SET max_seq = ?, ordinal = ?, updated_at = ? WHERE id = ?"
+_POINT = "UPDATE members SET read_seq = ?, read_ordinal = ?, updated_at = ? WHERE conversation_id = ? AND user_id = ?"
+_MEMBER_OF_OPEN = (
+    "INSERT INTO members VALUES (?, ?, 0, 0, 1, NULL, 0, 0, NULL, 0, 0, 0, '', '', ?, ?) ON CONFLICT DO NOTHING"
+)
+_EVENT = "INSERT INTO outbox (position, key, kind, payload, created_at) VALUES (?, ?, 'entries', ?, ?)"
+
+
+def append(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
+    """Append a batch: at first as if all were new and allowed, and again with every key looked up when that fails."""
+    cursor = tx.connection.cursor()
+    cursor.row_factory = None
+    made = plan(items, _heads(cursor, items), tx.now)
+    if made is not None:
+        cursor.execute("SAVEPOINT cheap")
+        try:
+            outcome = _write(cursor, made, tx.now)
+        except sqlite3.IntegrityError:
+            cursor.execute("ROLLBACK TO cheap")
+        else:
+            cursor.execute("RELEASE cheap")
+            return outcome
+        cursor.execute("RELEASE cheap")
+    keys = [Key(item.sender, item.client_msg_id, item.body_hash) for item in items]
+    stored = run_sync(find_keys(tx, keys))
+    return _write(cursor, plan_carefully(items, _heads(cursor, items), stored, tx.now), tx.now)
+
+
+def _heads(cursor: sqlite3.Cursor, items: Sequence[NewEntry]) -> dict[str, Head]:
+    """Return the heads of the batch's conversations that exist."""
+    ids = json.dumps(list({item[0] for item in items}))
+    return {id_: Head(*rest) for id_, *rest in cursor.execute(_HEADS, (ids,))}
+
+
+def _write(cursor: sqlite3.Cursor, made: Plan, now: int) -> AppendOutcome:
+    """Carry a plan out."""
+    if not made.rows:
+        return AppendOutcome(made.results, 0, 0)
+    cursor.executemany(_INSERT, made.rows)
+    advanced = made.advanced()
+    cursor.executemany(_ADVANCE, [(head.seq, head.ordinal, now, id_) for id_, head in advanced])
+    _move_pointers(cursor, made, now)
+    first: int = cursor.execute("SELECT coalesce(max(position), 0) + 1 FROM outbox").fetchone()[0]
+    cursor.executemany(
+        _EVENT,
+        [(position, id_, appended_payload(id_, head), now) for position, (id_, head) in enumerate(advanced, first)],
+    )
+    return AppendOutcome(made.results, first, first + len(advanced) - 1)
+
+
+def _move_pointers(cursor: sqlite3.Cursor, made: Plan, now: int) -> None:
+    """Move each sender's pointer to its last message; in an open conversation the row may have to be made."""
+    if open_ids := made.open_ids():
+        senders = [pair for pair in made.pointers if pair[0] in open_ids]
+        cursor.executemany(_MEMBER_OF_OPEN, [(*pair, now, now) for pair in senders])
+    cursor.executemany(_POINT, [(seq, ordinal, now, *pair) for pair, (seq, ordinal) in made.pointers.items()])

@@ -1,0 +1,22 @@
+"""The stores that the conformance suites run over: one fixture, one parameter per engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from resonance.config.settings import StoreConfig
+from resonance.engines.sqlite.store import SqliteStore
+from resonance.ports.store import Store
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A started, empty store."""
+    engine = SqliteStore(tmp_path / "resonance.db", StoreConfig())
+    await engine.start()
+    yield engine
+    engine.close()
+    await engine.join()
