@@ -49,7 +49,7 @@ class ConversationsLogic(Conversations):
     refusal by a stale state would be a wrong answer, and changes are rare enough to read what they are about.
     """
 
-    def __init__(self, store: Store, states: StateCache, ids: Ids, clock: Clock, config: Groups) -> None:
+    def __init__(self, store: Store, states: StateCache, ids: Ids, config: Groups, clock: Clock) -> None:
         self._store = store
         self._states = states
         self._ids = ids
