@@ -1,0 +1,1 @@
+"""The gateway's HTTP door: REST under /api/v1, its OpenAPI document, health."""

@@ -1,0 +1,67 @@
+"""The HTTP application: routes, middleware, errors and documentation put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from resonance import __version__
+from resonance.config import Settings
+from resonance.gateway.http import context, errors, middleware
+from resonance.gateway.http.auth import Authenticator
+from resonance.gateway.http.docs import DocumentedApp
+from resonance.gateway.http.docs import install as install_docs
+from resonance.gateway.http.health import Health
+from resonance.gateway.http.routes import auth, conversations, friends, groups, health, messages, session, sync, users
+from resonance.services import LogicServices
+
+ROUTERS = (
+    auth.router,
+    users.router,
+    friends.router,
+    friends.blocks_router,
+    conversations.router,
+    messages.router,
+    groups.router,
+    sync.router,
+    session.router,
+    auth.admin_router,
+    health.router,
+)
+
+
+def create_app(
+    services: LogicServices,
+    settings: Settings,
+    health: Health,
+    authenticator: Authenticator,
+    server_key: Callable[[], str],
+    lifespan: Lifespan[FastAPI] | None = None,
+) -> FastAPI:
+    """Return the HTTP half of a gateway, to be served by any ASGI server.
+
+    Args:
+        services: logic, in this process or behind gRPC.
+        health: what /readyz tells; the caller keeps it up to date.
+        authenticator: shared with the WebSocket handshake, so that both trust a token equally long.
+        server_key: makes keys for messages whose clients give none: `~{gateway id}.{epoch}.0.{n}`, n rising.
+        lifespan: what to start and stop with the server.
+    """
+    app = DocumentedApp(
+        title="Resonance",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        lifespan=lifespan,
+    )
+    context.bind(app, context.Context(services, settings, health, authenticator, server_key))
+    middleware.install(app, settings)
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    install_docs(app)
+    return app

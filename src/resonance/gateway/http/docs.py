@@ -1,0 +1,131 @@
+"""The API's documentation: the OpenAPI document, and the same as a page that needs no script and no other server."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from resonance.domain.errors import Code
+from resonance.gateway.http.errors import Problem
+
+Json = dict[str, Any]
+"""A part of the OpenAPI document."""
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = """
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+code, b.m { font-family: ui-monospace, monospace } b.m { display: inline-block; min-width: 4.5rem }
+details { border: 1px solid #8886; border-radius: 6px; margin: .4rem 0; padding: .3rem .8rem }
+summary { cursor: pointer }
+table { border-collapse: collapse; width: 100% }
+td { border-top: 1px solid #8884; padding: .2rem .6rem .2rem 0; vertical-align: top }
+"""
+
+
+class DocumentedApp(FastAPI):
+    """FastAPI, whose document also holds the schema that every refusal has."""
+
+    def openapi(self) -> Json:
+        """Return the OpenAPI document; made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page at /docs; the document itself is at /openapi.json."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(render(app.openapi()), headers={"Content-Security-Policy": _CSP})
+
+
+def render(document: Json) -> str:
+    """Return the document as one page of HTML."""
+    schemas: Json = document["components"]["schemas"]
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            by_tag.setdefault(operation["tags"][0], []).append(_operation(method, path, operation, schemas))
+    title = escape(f"{document['info']['title']} API {document['info']['version']}")
+    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(operations)}" for tag, operations in by_tag.items())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f'<h1>{title}</h1><p>The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>{sections}'
+        f"<h2>Refusals</h2><p>Every refusal is <code>application/problem+json</code> (RFC 9457).</p>"
+        f"{_catalogue()}</html>"
+    )
+
+
+def _operation(method: str, path: str, operation: Json, schemas: Json) -> str:
+    parameters = [
+        _row(
+            one["name"], f"{one['in']}, {_type(one['schema'])}", one.get("description", ""), one.get("required", False)
+        )
+        for one in operation.get("parameters", ())
+    ]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    refusals = [_row(status, "", one["description"], False) for status, one in operation["responses"].items()][1:]
+    token = "" if "security" in operation else " <small>(no token)</small>"
+    return (
+        f'<details id="{escape(operation["operationId"])}"><summary><b class="m">{method.upper()}</b> '
+        f"<code>{escape(path)}</code> {escape(operation['summary'])}{token}</summary>"
+        f"<p>{escape(operation.get('description', ''))}</p>{_table('Parameters', parameters)}"
+        f"{_table('Body', _body(operation, schemas))}{_table('Answer', _fields(answer, schemas))}"
+        f"{_table('Refusals', refusals)}</details>"
+    )
+
+
+def _body(operation: Json, schemas: Json) -> list[str]:
+    if "requestBody" not in operation:
+        return []
+    return _fields(operation["requestBody"]["content"]["application/json"]["schema"], schemas)
+
+
+def _fields(schema: Json, schemas: Json) -> list[str]:
+    reference = schema if "$ref" in schema else schema.get("anyOf", [schema])[0]
+    resolved = schemas[_name(reference)] if "$ref" in reference else reference
+    required = resolved.get("required", ())
+    return [
+        _row(name, _type(field), field.get("description", ""), name in required)
+        for name, field in resolved.get("properties", {}).items()
+    ]
+
+
+def _type(schema: Json) -> str:
+    if "$ref" in schema:
+        return _name(schema)
+    if "anyOf" in schema:
+        return " or ".join(_type(one) for one in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return " | ".join(str(value) for value in schema.get("enum", [schema.get("const")]))
+    kind = str(schema.get("type", "any"))
+    return f"{kind} of {_type(schema['items'])}" if kind == "array" else kind
+
+
+def _name(reference: Json) -> str:
+    return str(reference["$ref"]).rsplit("/", 1)[-1]
+
+
+def _row(name: str, kind: str, text: str, required: bool) -> str:
+    mark = " *" if required else ""
+    return f"<tr><td><code>{escape(name)}</code>{mark}<td>{escape(kind)}<td>{escape(text)}</tr>"
+
+
+def _table(title: str, rows: list[str]) -> str:
+    return f"<h4>{title}</h4><table>{''.join(rows)}</table>" if rows else ""
+
+
+def _catalogue() -> str:
+    rows = (
+        f'<tr id="{code.text}"><td><code>{code.text}</code><td>{code.value.status}'
+        f"<td>{'try again' if code.value.retry else ''}<td>{escape(code.value.meaning)}</tr>"
+        for code in Code
+    )
+    return f"<table>{''.join(rows)}</table>"

@@ -1,0 +1,28 @@
+"""What happens to every request, whatever its route; plain ASGI, from the outside in.
+
+observe > headers > CORS > rate limit > body limit > recover > routes
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from resonance.config import Settings
+from resonance.gateway.http.address import ClientAddresses
+from resonance.gateway.http.buckets import Buckets
+from resonance.gateway.http.middleware.cors import Cors
+from resonance.gateway.http.middleware.headers import SecurityHeaders
+from resonance.gateway.http.middleware.limits import BodyLimit, RateLimit
+from resonance.gateway.http.middleware.observe import Observe
+from resonance.gateway.http.middleware.recover import Recover
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Wrap the app. The last one added is the outermost."""
+    app.add_middleware(Recover)
+    app.add_middleware(BodyLimit, limit=settings.http.max_body)
+    if settings.http.per_address_per_second:
+        app.add_middleware(RateLimit, buckets=Buckets(settings.http.per_address_per_second))
+    app.add_middleware(Cors, origins=settings.ws_config.origins)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observe, addresses=ClientAddresses(settings.http.trusted_proxies))

@@ -1,0 +1,17 @@
+"""Parameters that many routes share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from resonance.gateway.http.schemas.fields import MAX_INT64
+
+Cursor = Annotated[str, Query(max_length=512, description='Where the page before ended; "" for the first.')]
+SeqQuery = Annotated[int, Query(ge=0, le=MAX_INT64)]
+Limit50 = Annotated[int, Query(ge=1, le=50)]
+Limit100 = Annotated[int, Query(ge=1, le=100)]
+Limit200 = Annotated[int, Query(ge=1, le=200)]
+Limit500 = Annotated[int, Query(ge=1, le=500)]
+Limit1000 = Annotated[int, Query(ge=1, le=1_000)]

@@ -1,0 +1,1 @@
+"""The gateway's HTTP door against scripted services: parsing, answers, refusals, limits."""
