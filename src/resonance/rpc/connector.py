@@ -44,7 +44,7 @@ class Connector(ABC):
             on_lost: called once when the link ends for any reason but `Connection.close`; no frame comes after it.
 
         Raises:
-            ServiceError: UNAVAILABLE or DEADLINE when logic cannot be reached, UNAUTHENTICATED for a wrong secret.
+            ServiceError: UNAVAILABLE or DEADLINE when logic cannot be reached.
         """
 
 
