@@ -109,7 +109,8 @@ class Session:
         self._ready_at = 0.0
         # Seconds of jitter that a server which goes away asked for.
         self._jitter = 0.0
-        # Whether the access token was refreshed since the last Ready.
+        # Whether the access token is to be refreshed before the next connection, and was since the last Ready.
+        self._refresh = False
         self._refreshed = False
 
     # ------------------------------------------------------------ the application
@@ -169,14 +170,19 @@ class Session:
             return [*actions, *self.end(_final(close, number))]
         delay = max(self._connects.failed(now), self._rng.uniform(0, self._jitter))
         self._jitter = 0.0
-        return [*actions, Connect(delay, refresh=False)]
+        return [*actions, Connect(delay, self._refresh)]
 
     def unauthenticated(self, error: ServiceError) -> list[Action]:
         """Take that the access token was refused: try once with a fresh one, then give up."""
         if self._refreshed:
             return self.end(error)
-        self._refreshed = True
+        self._refresh = True
         return [Connect(0.0, refresh=True)]
+
+    def refreshed(self) -> None:
+        """Take that there is a fresh access token; a refresh that failed for a while is a `lost(0)`."""
+        self._refresh = False
+        self._refreshed = True
 
     def receive(self, packet: ServerPacket, now: float) -> list[Action]:
         """Take a packet of the present connection."""
