@@ -1,1 +1,286 @@
-"""The composition root: configuration in, engines and roles out. Nothing else knows which engine is used."""
+"""The composition root: configuration in, engines and roles out. Nothing else knows which engine is used.
+
+A process is a stack of parts, started from the bottom up and closed from the top down: store, roles over it, front
+doors over those. The first SIGINT or SIGTERM closes it cleanly, a second one ends it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from resonance.config import Settings
+from resonance.domain.errors import ServiceError
+from resonance.engines.log.push import LogPush
+from resonance.engines.outbox.bus import OutboxBus
+from resonance.logic.secret import SecretError, load_secret
+from resonance.observe.server import MetricsServer
+from resonance.ports.store import Store
+
+if TYPE_CHECKING:
+    from resonance.rpc.channel import Channel
+    from resonance.rpc.connector import Connector
+    from resonance.services import LogicServices
+
+log = structlog.get_logger(__name__)
+
+Role = Literal["serve", "gateway", "logic", "repo", "task"]
+Ready = Callable[[dict[str, str]], None]
+
+DRAIN_S = 10.0
+"""Longest time that a part may take to finish what it has begun."""
+RETRY_S = 0.5
+"""Pause between attempts to reach a role at start."""
+
+
+def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
+    """Run a role until it is told to stop; return the exit code.
+
+    Args:
+        ready: called once everything listens, with the addresses by name.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(Node(role, settings, ready).run())
+    except (OSError, ValueError, ServiceError, SecretError) as exc:
+        log.error("cannot start", reason=str(exc))
+        return 1
+    return 0
+
+
+class Node:
+    """One process: a role, or all of them."""
+
+    def __init__(self, role: Role, settings: Settings, ready: Ready | None) -> None:
+        self._role = role
+        self._settings = settings
+        self._on_ready = ready
+        self._stack = AsyncExitStack()
+        self._addresses: dict[str, str] = {}
+        self._is_ready = False
+
+    async def run(self) -> None:
+        """Start every part, wait for a signal, close every part."""
+        stop = asyncio.Event()
+        self._handle_signals(stop)
+        self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with self._stack:
+            self._start_metrics()
+            await getattr(self, f"_{self._role}")()
+            self._is_ready = True
+            # What lives from here on is garbage of requests: keep what was made at start out of every collection.
+            gc.collect()
+            gc.freeze()
+            log.info("ready", addresses=self._addresses, pid=os.getpid())
+            if self._on_ready is not None:
+                self._on_ready(self._addresses)
+            await stop.wait()
+            self._is_ready = False
+            log.info("stopping")
+        log.info("stopped")
+
+    def _handle_signals(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if stop.is_set():
+                log.warning("stopped at once by a second signal")
+                os._exit(1)
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal)
+
+    def _start_metrics(self) -> None:
+        server = MetricsServer(self._settings.observability.metrics, lambda: self._is_ready)
+        self._addresses["metrics"] = server.start()
+        self._stack.callback(server.close)
+
+    def _on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._stack.push_async_callback(close)
+
+    # ------------------------------------------------------------ what each role consists of
+
+    async def _serve(self) -> None:
+        """All four roles in this process: services are called directly."""
+        from resonance.engines.memory.routes import MemoryRoutes
+        from resonance.logic.role import LogicRole
+        from resonance.rpc.connector import DirectConnector
+
+        store = await self._open_store()
+        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        await logic.start()
+        self._on_close(logic.close)
+        await self._start_task(store, logic.delivery)
+        await self._start_gateway(logic.services, DirectConnector(logic.link))
+
+    async def _repo(self) -> None:
+        """The store, served to logic and task."""
+        from resonance.rpc.server import RpcServer
+
+        store = await self._open_store()
+        server = RpcServer(self._settings.roles.repo_listen, [(Store, store)], None, self._settings.rpc)
+        await self._start_rpc("repo", server)
+
+    async def _logic(self) -> None:
+        """Use cases, for gateways and task."""
+        from resonance.engines.memory.routes import MemoryRoutes
+        from resonance.logic.role import LogicRole
+        from resonance.rpc.server import RpcServer
+        from resonance.services.accounts import Accounts
+        from resonance.services.conversations import Conversations
+        from resonance.services.delivery import Delivery
+        from resonance.services.friends import Friends
+        from resonance.services.messages import Messages
+
+        store = self._remote_store()
+        await self._wait_for(store)
+        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        await logic.start()
+        self._on_close(logic.close)
+        services = [
+            (Accounts, logic.services.accounts),
+            (Friends, logic.services.friends),
+            (Conversations, logic.services.conversations),
+            (Messages, logic.services.messages),
+            (Delivery, logic.delivery),
+        ]
+        server = RpcServer(self._settings.roles.logic_listen, services, logic.link, self._settings.rpc)
+        await self._start_rpc("logic", server)
+
+    async def _task(self) -> None:
+        """Derived work."""
+        from resonance.rpc.remote import remote
+        from resonance.services.delivery import Delivery
+
+        logic = self._channel(self._settings.logic_service_name)
+        store = self._remote_store()
+        await self._wait_for(store)
+        await self._start_task(store, remote(Delivery, logic))
+
+    async def _gateway(self) -> None:
+        """The front doors, over a logic elsewhere."""
+        from resonance.rpc.link import GrpcConnector
+        from resonance.rpc.remote import remote
+        from resonance.rpc.server import RpcServer
+        from resonance.services import LogicServices
+        from resonance.services.accounts import Accounts
+        from resonance.services.conversations import Conversations
+        from resonance.services.friends import Friends
+        from resonance.services.messages import Messages
+
+        logic = self._channel(self._settings.logic_service_name)
+        services = LogicServices(
+            remote(Accounts, logic), remote(Friends, logic), remote(Conversations, logic), remote(Messages, logic)
+        )
+        connector = GrpcConnector(self._endpoint(self._settings.logic_service_name), self._settings.rpc)
+        service = self._settings.service
+        await self._start_rpc("grpc", RpcServer(f"{service.host}:{service.grpc_port}", [], None, self._settings.rpc))
+        await self._start_gateway(services, connector)
+
+    # ------------------------------------------------------------ parts
+
+    async def _open_store(self) -> Store:
+        """Open the embedded store and keep house in it."""
+        from resonance.engines.sqlite.store import SqliteStore
+        from resonance.repo.role import RepoRole
+
+        settings = self._settings.store
+        path = settings.path or self._settings.data_dir / "resonance.db"
+        if settings.synchronous != "full":
+            log.warning("a power cut can lose acked messages", **{"store.synchronous": settings.synchronous})
+        store = SqliteStore(path, settings)
+        await store.start()
+
+        async def close() -> None:
+            store.close()
+            await store.join()
+
+        self._on_close(close)
+        repo = RepoRole(store, settings)
+        repo.start()
+        self._on_close(repo.close)
+        return store
+
+    async def _start_task(self, store: Store, delivery: object) -> None:
+        from resonance.services.delivery import Delivery
+        from resonance.task.role import TaskRole
+
+        assert isinstance(delivery, Delivery)
+        task = TaskRole(store, OutboxBus(store), delivery, LogPush(), self._settings)
+        task.start()
+        self._on_close(task.close)
+
+    async def _start_gateway(self, services: LogicServices, connector: Connector) -> None:
+        from resonance.gateway.role import GatewayRole
+
+        gateway = GatewayRole(services, connector, self._settings)
+        await gateway.start()
+        self._on_close(gateway.close)
+        self._addresses["http"] = gateway.url
+
+    async def _start_rpc(self, name: str, server: object) -> None:
+        from resonance.rpc.server import RpcServer
+
+        assert isinstance(server, RpcServer)
+        await server.start()
+        self._addresses[name] = server.address
+
+        async def close() -> None:
+            await server.close()
+            await server.join(DRAIN_S)
+            await server.terminate()
+
+        self._on_close(close)
+
+    async def _wait_for(self, store: Store) -> None:
+        """Wait until repo answers: roles may be started in any order."""
+        while True:
+            try:
+                await store.info()
+            except ServiceError as exc:
+                if not exc.code.value.retry:
+                    raise
+                log.warning("waiting for repo", error=str(exc))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def _secret(self) -> bytes:
+        return load_secret(self._settings.auth.secret, self._settings.data_dir)
+
+    def _endpoint(self, service: str) -> str:
+        try:
+            return self._settings.endpoints[service]
+        except KeyError:
+            known = ", ".join(sorted(self._settings.endpoints))
+            raise ValueError(f"endpoints has no address for {service}; it has {known}") from None
+
+    def _channel(self, service: str) -> Channel:
+        from resonance.rpc.channel import open_channel
+
+        channel = open_channel(self._endpoint(service), self._settings.rpc)
+        self._on_close(channel.close)
+        return channel
+
+    def _remote_store(self) -> Store:
+        from resonance.rpc.remote import remote
+
+        return remote(Store, self._channel(self._settings.repo_service_name))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return uvloop's loops where there is uvloop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -48,14 +49,29 @@ class GatewayUplink:
     """Keeps one link to logic open; implements `gateway.seams.Uplink`."""
 
     def __init__(
-        self, gateway_id: str, connector: Connector, downlink: Downlink, settings: Rpc, batcher: StatusBatcher
+        self,
+        gateway_id: str,
+        connector: Connector,
+        downlink: Downlink,
+        settings: Rpc,
+        batcher: StatusBatcher,
+        on_link: Callable[[bool], None] = lambda _up: None,
+        on_kick: Callable[[Sequence[str]], None] = lambda _devices: None,
     ) -> None:
+        """Begin without a link.
+
+        Args:
+            on_link: is told when the link comes up (True) and when it is lost (False).
+            on_kick: is told of devices that are over, beside `downlink`.
+        """
         self.gateway_id = gateway_id
         self.epoch = time.time_ns() // 1_000_000
         self.store_epoch = ""
         self.connected = False
         self._connector = connector
         self._downlink = downlink
+        self._on_link = on_link
+        self._on_device_end = on_kick
         self._settings = settings
         self._routes = RouteBatcher(self, batcher, settings.deadline)
         # up to where this gateway was given everything, as told by logic
@@ -204,7 +220,9 @@ class GatewayUplink:
         await self._drop()
 
     async def _drop(self) -> None:
-        self.connected = False
+        if self.connected:
+            self.connected = False
+            self._on_link(False)
         self._welcomed.clear()
         if self._link is not None:
             link, self._link = self._link, None
@@ -241,6 +259,7 @@ class GatewayUplink:
         if close is None:
             log.error("unknown close code in a kick", code=kick.close)
             close = Close.LOGGED_OUT
+        self._on_device_end(kick.devices)
         self._downlink.kick(kick.devices, close)
 
     def _on_welcome(self, welcome: Welcome) -> None:
@@ -255,6 +274,7 @@ class GatewayUplink:
             self._send_items(list(self._unanswered.values()))
             self._routes.welcomed(welcome.refused)
             self._welcomed.set()
+            self._on_link(True)
         self._downlink.refuse(welcome.refused)
         if welcome.resync:
             self._downlink.resync()

@@ -1,0 +1,82 @@
+"""The gateway role: the front doors over a logic that may be in this process or elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from itertools import count
+
+from resonance.config import Settings
+from resonance.gateway.http.app import create_app
+from resonance.gateway.http.auth import Authenticator
+from resonance.gateway.http.health import Health
+from resonance.gateway.server import GatewayServer
+from resonance.gateway.uplink import GatewayUplink
+from resonance.gateway.ws.hub import Hub
+from resonance.rpc.connector import Connector
+from resonance.services import LogicServices
+
+DRAIN_S = 5.0
+"""Longest time that clients get to go, and that messages get to be answered."""
+
+
+class GatewayRole:
+    """Everything of a gateway."""
+
+    def __init__(self, services: LogicServices, connector: Connector, settings: Settings) -> None:
+        service = settings.service
+        self._host = service.host
+        self._health = Health()
+        self._hub = Hub(settings.ws_config)
+        authenticator = Authenticator(services.accounts.authenticate, settings.auth.cache_ttl)
+        self._uplink = GatewayUplink(
+            f"{service.name}-{service.instance:03}",
+            connector,
+            self._hub,
+            settings.rpc,
+            settings.status_batcher,
+            on_link=self._linked,
+            on_kick=authenticator.forget,
+        )
+        self._hub.bind(self._uplink, services.messages)
+        numbers = count(1)
+        prefix = f"~{self._uplink.gateway_id}.{self._uplink.epoch}.0"
+        app = create_app(services, settings, self._health, authenticator, lambda: f"{prefix}.{next(numbers)}")
+        self._server = GatewayServer(
+            app,
+            self._hub,
+            self._uplink,
+            authenticator.authenticate,
+            service,
+            settings.ws_config,
+            settings.http,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the API is, for somebody on this machine."""
+        host = {"0.0.0.0": "localhost", "127.0.0.1": "localhost", "::": "localhost"}.get(self._host, self._host)  # noqa: S104
+        return f"http://{host}:{self._server.port}"
+
+    async def start(self) -> None:
+        """Link to logic, wait until the link is up, and open the doors."""
+        await self._uplink.start()
+        await self._uplink.wait_connected()
+        await self._server.start()
+        self._health.clear("start")
+
+    async def close(self) -> None:
+        """Send clients away, let their messages be answered, and close."""
+        self._health.block("stop", "stopping")
+        await self._server.join(DRAIN_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._uplink.join()
+        await self._uplink.close()
+
+    def _linked(self, up: bool) -> None:
+        """Take note that the link to logic came or went."""
+        if up:
+            self._health.clear("uplink")
+        else:
+            self._health.block("uplink", "logic cannot be reached")

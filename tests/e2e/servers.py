@@ -1,0 +1,164 @@
+"""Real server processes for tests: in one process, or split into roles; started, killed and restarted by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+READY_S = 30
+
+FAST_HASHES = {
+    "RESONANCE_ACCOUNTS__HASH_TIME": "1",
+    "RESONANCE_ACCOUNTS__HASH_MEMORY_KIB": "8",
+    "RESONANCE_ACCOUNTS__REGISTRATIONS_PER_ADDRESS": "100000",
+}
+
+
+class Process:
+    """One role in a process of its own.
+
+    Attributes:
+        addresses: where it listens, from its `ready` line.
+        log: its log lines so far, parsed.
+    """
+
+    def __init__(self, role: str, folder: Path, environment: dict[str, str]) -> None:
+        self.role = role
+        self.addresses: dict[str, str] = {}
+        self.log: list[dict[str, Any]] = []
+        self._folder = folder
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    async def start(self, *, wait: bool = True) -> None:
+        """Start the process, and wait until it says that it is ready."""
+        self._ready.clear()
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "resonance.cli",
+            self.role,
+            cwd=self._folder,
+            env=environment | self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        self._reader = asyncio.create_task(self._read())
+        if wait:
+            await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        """Wait for the `ready` line, or fail with what the process said instead."""
+        assert self._process is not None
+        died = asyncio.create_task(self._process.wait())
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({died, ready}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        ready.cancel()
+        if not self._ready.is_set():
+            raise AssertionError(f"{self.role} did not get ready; it said:\n{self.log[-20:]}")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal and wait for the end."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        async with asyncio.timeout(60):
+            await self._process.wait()
+            if self._reader is not None:
+                await self._reader
+        self._process = None
+
+    async def stop(self) -> int:
+        """Stop cleanly (SIGTERM); return the exit code."""
+        process = self._process
+        await self.kill(signal.SIGTERM)
+        assert process is not None
+        return process.returncode or 0
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = {"event": line.decode(errors="replace").rstrip()}
+            self.log.append(entry)
+            if entry.get("event") == "ready":
+                self.addresses = entry["addresses"]
+                self._ready.set()
+
+
+class Deployment:
+    """A whole server: `serve`, or repo, logic, task and gateway on unix sockets."""
+
+    ROLES: ClassVar[dict[str, list[str]]] = {"serve": ["serve"], "split": ["repo", "logic", "task", "gateway"]}
+
+    def __init__(self, topology: str, folder: Path, **environment: str) -> None:
+        self.topology = topology
+        self.folder = folder
+        # the path of a unix socket is short, and pytest's folders are not: sockets live beside the working directory
+        common = {
+            "RESONANCE_DATA_DIR": str(folder / "data"),
+            "RESONANCE_SERVICE__HTTP_PORT": "0",
+            "RESONANCE_SERVICE__GRPC_PORT": "0",
+            "RESONANCE_OBSERVABILITY__METRICS__PORT": "0",
+            "RESONANCE_OBSERVABILITY__LOG__FORMAT": "json",
+            **FAST_HASHES,
+            **environment,
+        }
+        self.processes = {role: Process(role, folder, dict(common)) for role in self.ROLES[topology]}
+        self._common = common
+
+    async def start(self) -> None:
+        """Start every role, in the order in which they need each other."""
+        (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
+        for process in self.processes.values():
+            await process.start()
+        port = self.front.addresses["http"].rsplit(":", 1)[1].rstrip("/")
+        # a restarted gateway comes back where clients look for it
+        self.front._environment["RESONANCE_SERVICE__HTTP_PORT"] = port
+
+    @property
+    def front(self) -> Process:
+        """The process with the front door."""
+        return self.processes["serve" if self.topology == "serve" else "gateway"]
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return self.front.addresses["http"].rstrip("/")
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / "data" / "resonance.db"
+
+    async def kill_and_restart(self, role: str) -> None:
+        """kill -9 one role and start it again."""
+        await self.processes[role].kill()
+        await self.processes[role].start()
+
+    async def stop(self) -> None:
+        """Stop every role that runs, the front first."""
+        for process in reversed(self.processes.values()):
+            await process.kill(signal.SIGTERM)
