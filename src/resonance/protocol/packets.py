@@ -129,7 +129,7 @@ class Codec(ABC):
         push.session_id = entry.conversation_id
         push.from_username = entry.sender
         push.content = entry.content
-        push.type = _KIND_TEXTS[entry.kind]
+        push.type = _KIND_TEXTS.get(entry.kind, "custom")
         push.timestamp = entry.created_at // 1000
         push.client_msg_id = entry.client_msg_id
         push.time_ms = entry.created_at

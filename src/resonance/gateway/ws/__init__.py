@@ -1,0 +1,1 @@
+"""The gateway's WebSocket half: upgrades, connections, native packets, and pushes to whoever is connected."""

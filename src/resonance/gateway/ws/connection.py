@@ -1,0 +1,385 @@
+"""One client's connection: frames in, packets out, and every bound that keeps it from harming others.
+
+There is one object and no task per connection. What waits for the client is kept in two places: `out`, the frames of
+this tick of the loop, written as one piece at its end; and `kept`, what the client was too slow to take.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from resonance.config.settings import WsConfig
+from resonance.domain.closes import Close
+from resonance.domain.errors import ServiceError
+from resonance.domain.model import Principal, Route, SendAnswer
+from resonance.gateway.ws.frames import BINARY, TEXT, Fragments, frame
+from resonance.observe import metrics
+from resonance.protocol import packets
+from resonance.protocol.commands import ClientPacket
+
+MALFORMED_LIMIT = 10
+"""Packets in a row that may be no packets; then the connection is closed."""
+
+_OPCODES = {WSMsgType.TEXT: TEXT, WSMsgType.BINARY: BINARY, WSMsgType.CONTINUATION: 0}
+_PING = WSMsgType.PING
+_CLOSE = WSMsgType.CLOSE
+_NORMAL_CLOSE = 1000
+_NO_STATUS = (0, 1005)
+
+
+class Owner(Protocol):
+    """What a connection needs of the hub that holds it."""
+
+    config: WsConfig
+    now: float
+
+    def attach(self, connection: Connection) -> None:
+        """The upgrade is complete: packets may flow."""
+
+    def mark(self, connection: Connection) -> None:
+        """The connection has frames to write at the end of this tick."""
+
+    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+        """Do what the client asks."""
+
+    def detach(self, connection: Connection) -> None:
+        """Nothing may reach the connection from here on."""
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+
+    def linger(self, transport: WSTransport) -> None:
+        """Cut the transport if the client does not answer our close soon."""
+
+
+class Connection(WSListener):
+    """The state of one WebSocket.
+
+    Attributes:
+        number: unique within the gateway's epoch; what routes, origins and answers name.
+        principal, address: who is on the other side, and from where.
+        codec: the form of packets; until `chosen` (by the client's first message) the default of the handshake.
+        out: frames for the end of this tick; `dirty` says that the hub knows of them.
+        held: write nothing now: the transport is over its low water mark, or the connection is closing.
+        seqs: by conversation, the last pushed seq; the least recently pushed goes first. None until the first push.
+        unanswered: the client's packet number for each message without an answer, by ref.
+        in_flight: messages and requests without an answer.
+        heard: when the last frame came, on the owner's clock.
+        closing: why the connection ends, once it does.
+        leaving: close as soon as nothing is in flight.
+        trace, sent: the first 24 digits of its messages' trace ids, and how many messages came.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_fragments",
+        "_kept",
+        "_malformed",
+        "_owner",
+        "_transport",
+        "_write",
+        "address",
+        "chosen",
+        "closing",
+        "codec",
+        "dirty",
+        "heard",
+        "held",
+        "in_flight",
+        "leaving",
+        "number",
+        "out",
+        "principal",
+        "sent",
+        "seqs",
+        "trace",
+        "unanswered",
+    )
+
+    def __init__(self, owner: Owner, number: int, principal: Principal, address: str, trace: str) -> None:
+        self._owner = owner
+        self.number = number
+        self.principal = principal
+        self.address = address
+        self.codec = packets.BINARY
+        self.chosen = False
+        self.out: list[bytes] = []
+        self.dirty = False
+        self.held = True
+        self.seqs: dict[str, int] | None = None
+        self.unanswered: dict[int, str] = {}
+        self.in_flight = 0
+        self.heard = owner.now
+        self.closing: Close | None = None
+        self.leaving = False
+        self.trace = trace
+        self.sent = 0
+        self._transport: WSTransport | None = None
+        self._write: Callable[[bytes | bytearray], None] = _nowhere
+        # what the transport would not take yet, oldest first
+        self._kept: bytearray | None = None
+        # messages read before reading could be stopped; None while reading goes on
+        self._backlog: deque[tuple[int, bytes]] | None = None
+        self._fragments: Fragments | None = None
+        # packets in a row that could not be decoded
+        self._malformed = 0
+
+    @property
+    def route(self) -> Route:
+        """How logic knows the connection."""
+        caller = self.principal.caller
+        return Route(caller.user_id, self.number, caller.platform, caller.device_id, self.address)
+
+    @property
+    def reading(self) -> bool:
+        """Whether the client is being read; not while its in-flight window is full."""
+        return self._backlog is None
+
+    # ------------------------------------------------------------ called by picows
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Begin: the upgrade's answer is written."""
+        self._transport = transport
+        self._write = transport.underlying_transport.write
+        self.held = False
+        self._owner.attach(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take one frame."""
+        kind = frame.msg_type
+        if self.closing is not None:
+            if kind is _CLOSE:
+                transport.disconnect()
+            return
+        self.heard = self._owner.now
+        opcode = _OPCODES.get(kind)
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(Close.PROTOCOL_ERROR)
+        elif opcode is None:
+            self._control(transport, kind, frame)
+        elif opcode and frame.fin and self._fragments is None:
+            self._message(opcode, frame.get_payload_as_bytes())
+        else:
+            self._fragment(opcode, frame.fin, frame.get_payload_as_bytes())
+
+    def pause_writing(self) -> None:
+        """The transport holds more than its low water mark: keep frames back."""
+        self.held = True
+
+    def resume_writing(self) -> None:
+        """The transport has room: write what was kept back."""
+        if self.closing is not None:
+            return
+        self.held = False
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._write(kept)
+
+    # ------------------------------------------------------------ frames in
+
+    def _control(self, transport: WSTransport, kind: WSMsgType, frame: WSFrame) -> None:
+        """Answer a ping or a close; a pong has done its work by being heard."""
+        if kind is _PING:
+            if not self.held:  # who does not read gets no pongs: they would pile up
+                transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is _CLOSE:
+            code = int(frame.get_close_code())  # type: ignore[call-overload]
+            transport.send_close(_NORMAL_CLOSE if code in _NO_STATUS else code)  # type: ignore[arg-type]
+            transport.disconnect()
+
+    def _fragment(self, opcode: int, last: bool, payload: bytes) -> None:
+        """Take a frame of a message of several (RFC 6455, 5.4)."""
+        fragments = self._fragments
+        if bool(opcode) == (fragments is not None):  # a second beginning, or a continuation of nothing
+            self.close(Close.PROTOCOL_ERROR)
+            return
+        if fragments is None:
+            self._fragments = Fragments(opcode, payload)
+            return
+        fragments.add(payload)
+        if fragments.size > self._owner.config.max_message_size:
+            self.close(Close.TOO_LARGE)
+        elif last:
+            self._fragments = None
+            self._message(fragments.opcode, fragments.joined())
+
+    def _message(self, opcode: int, payload: bytes) -> None:
+        """Take a whole message, or put it behind those that wait for room in the window."""
+        if self._backlog is not None:
+            self._backlog.append((opcode, payload))
+            return
+        self._packet(opcode, payload)
+        if self.in_flight >= self._owner.config.in_flight and self.closing is None:
+            self._stop_reading()
+
+    def _packet(self, opcode: int, payload: bytes) -> None:
+        """Decode a message and have it done."""
+        if not self.chosen:
+            self.chosen = True
+            self.codec = packets.JSON if opcode == TEXT else packets.BINARY
+        if self.codec.opcode != opcode:
+            self.close(Close.UNSUPPORTED_DATA)
+        elif opcode == TEXT and not _is_utf8(payload):
+            self.close(Close.INVALID_TEXT)
+        else:
+            try:
+                packet = self.codec.decode(payload)
+            except ServiceError as error:
+                self._refuse(error)
+                return
+            self._malformed = 0
+            self._owner.handle(self, packet)
+
+    def _refuse(self, error: ServiceError) -> None:
+        """Answer what is no packet; after too many in a row the other side is no client of ours."""
+        self._malformed += 1
+        self.send(self.codec.fault(error))
+        if self._malformed >= MALFORMED_LIMIT:
+            self.close(Close.MALFORMED)
+
+    # ------------------------------------------------------------ the in-flight window
+
+    def _stop_reading(self) -> None:
+        assert self._transport is not None
+        self._backlog = deque()
+        self._transport.underlying_transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        """Take what waits, as far as the window allows, and read on when nothing waits any more."""
+        window = self._owner.config.in_flight
+        backlog = self._backlog
+        while backlog and self.in_flight < window and self.closing is None:
+            self._packet(*backlog.popleft())
+        if not backlog and self.in_flight < window and self._transport is not None:
+            self._backlog = None
+            self._transport.underlying_transport.resume_reading()
+
+    def answered(self, answer: SendAnswer) -> None:
+        """Bring the client its ack. An answer to something it does not wait for is dropped."""
+        seq = self.unanswered.pop(answer.ref, None)
+        if seq is not None:
+            self.finish(self.codec.ack(answer, seq))
+
+    def finish(self, payload: bytes | None) -> None:
+        """One thing in flight is done; `payload` answers it."""
+        self.in_flight -= 1
+        if self.closing is not None:
+            return
+        if payload is not None:
+            self.send(payload)
+        if self.leaving:
+            if self.in_flight == 0:
+                self.close(Close.RESTART)
+        elif self._backlog is not None:
+            self._resume_reading()
+
+    # ------------------------------------------------------------ frames out
+
+    def send(self, payload: bytes) -> None:
+        """Queue one packet for the end of this tick."""
+        self.out.append(frame(self.codec.opcode, payload))
+        if not self.dirty:
+            self._owner.mark(self)
+
+    def flush(self) -> None:
+        """Write the frames of this tick as one piece, or keep them back."""
+        self.dirty = False
+        out = self.out
+        if self.held:
+            self._keep()
+            return
+        self._write(out[0] if len(out) == 1 else b"".join(out))
+        out.clear()
+        if self.held:
+            self._check_high_water()
+
+    def _keep(self) -> None:
+        """Keep frames back for a client that reads too slowly, up to the high water mark."""
+        if self.closing is None:
+            if self._kept is None:
+                self._kept = bytearray()
+            self._kept += b"".join(self.out)
+            self._check_high_water()
+        self.out.clear()
+
+    def _check_high_water(self) -> None:
+        assert self._transport is not None
+        waiting = self._transport.underlying_transport.get_write_buffer_size() + len(self._kept or b"")
+        if waiting > self._owner.config.high_water:
+            metrics.slow_consumers.inc()
+            self.close(Close.SLOW_CONSUMER)
+
+    def ping(self) -> None:
+        """Ask the client whether it is alive."""
+        if self._transport is not None and not self.held:
+            self._transport.send_ping()
+
+    # ------------------------------------------------------------ the end
+
+    def leave(self) -> None:
+        """Close for a restart once nothing is in flight; read no more until then."""
+        self.leaving = True
+        if self.in_flight == 0:
+            self.close(Close.RESTART)
+        elif self._backlog is None:
+            self._stop_reading()
+
+    def close(self, close: Close) -> None:
+        """End the connection with a code: nothing more is read or pushed, and the client has a moment to answer."""
+        if self.closing is not None:
+            return
+        self.closing = close
+        self._owner.detach(self)
+        transport = self._transport
+        if transport is None:
+            return
+        if self.out and not self.held:
+            self._write(b"".join(self.out))
+        self.held = True
+        self.out.clear()
+        self._kept = None
+        transport.send_close(close.number, close.value.reason)  # type: ignore[arg-type]
+        if self._backlog is not None:
+            self._backlog = None
+            transport.underlying_transport.resume_reading()
+        self._owner.linger(transport)
+
+    def lost(self) -> None:
+        """The transport is gone. Called once, by the bridge."""
+        self.held = True
+        self.out.clear()
+        self._kept = self._backlog = self._fragments = None
+        metrics.connections_closed.labels(self._close_code()).inc()
+        self._owner.forget(self)
+        self._transport = None
+        self._write = _nowhere
+
+    def abort(self) -> None:
+        """Cut the transport without a word."""
+        if self._transport is not None:
+            self._transport.disconnect(False)
+
+    def _close_code(self) -> str:
+        """Return the close code for the metric: ours, else picows' own for a broken frame, else who left."""
+        if self.closing is not None:
+            return str(self.closing.number)
+        handshake = None if self._transport is None else self._transport.close_handshake
+        if handshake is None:
+            return "1006"
+        return "1000" if handshake.recv_then_sent else str(int(handshake.sent.code))  # type: ignore[arg-type, union-attr]
+
+
+def _nowhere(_: bytes | bytearray) -> None:
+    """Write for a connection that has no transport."""
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

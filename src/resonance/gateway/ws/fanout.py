@@ -1,0 +1,231 @@
+"""Pushes: from a batch of logic's to the outgoing frames of connections.
+
+An entry is encoded and framed once per codec, and all entries of a push are joined once, so that the usual recipient
+costs one list append. Large pushes are cut into slices of users, one slice per tick of the loop, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from resonance.gateway.ws.connection import Connection
+from resonance.gateway.ws.frames import frame
+from resonance.observe import metrics
+from resonance.protocol.packets import Codec
+from resonance.services.link import Push, PushBatch, SignalPush
+
+SLICE = 256
+"""Users served in one tick of the loop."""
+BACKLOG = 250_000
+"""Users that may wait for slices; above it what waits is dropped and every client told to sync."""
+ORDERED_CONVERSATIONS = 256
+"""Conversations per connection whose last pushed seq is remembered."""
+
+
+_ByUser = Mapping[str, list[Connection]]
+
+
+class _Delivery(ABC):
+    """Frames on their way to users.
+
+    Attributes:
+        users: whom they are for.
+        messages: how many messages that is for each of them.
+    """
+
+    users: Sequence[str]
+    messages: int
+
+    @abstractmethod
+    def run(self, users: Sequence[str], by_user: _ByUser, dirty: list[Connection]) -> tuple[int, int]:
+        """Give the frames to some users' connections, and add those to `dirty` that were not.
+
+        Returns:
+            How many connections that were, and how many users have none here.
+        """
+
+
+class _Entries(_Delivery):
+    """The entries of one push."""
+
+    def __init__(self, push: Push) -> None:
+        self.users = push.users
+        self.messages = len(push.entries)
+        self._entries = push.entries
+        self._origins = push.origins
+        # connections that sent one of the entries themselves
+        self._senders = {origin for origin in push.origins if origin}
+        # by codec: a frame per entry, and all of them joined
+        self._frames: dict[Codec, list[bytes]] = {}
+        self._joined: dict[Codec, bytes] = {}
+
+    def run(self, users: Sequence[str], by_user: _ByUser, dirty: list[Connection]) -> tuple[int, int]:
+        """Give each connection the entries that it was not given yet and did not send."""
+        joined, senders = self._joined, self._senders
+        conversation = self._entries[0].conversation_id
+        first, last = self._entries[0].seq, self._entries[-1].seq
+        reached = absent = 0
+        for user in users:
+            connections = by_user.get(user)
+            if connections is None:
+                absent += 1
+                continue
+            for connection in connections:
+                seqs = connection.seqs
+                if seqs is None:
+                    seqs = connection.seqs = {}
+                given = seqs.pop(conversation, 0)
+                if given < first and connection.number not in senders:
+                    seqs[conversation] = last
+                    connection.out.append(joined.get(connection.codec) or self._join(connection.codec))
+                else:
+                    seqs[conversation] = max(given, last)
+                    rest = self._rest(connection, given)
+                    if not rest:
+                        continue
+                    connection.out.append(rest)
+                if not given and len(seqs) > ORDERED_CONVERSATIONS:
+                    del seqs[next(iter(seqs))]
+                if not connection.dirty:
+                    connection.dirty = True
+                    dirty.append(connection)
+                reached += 1
+        return reached, absent
+
+    def _join(self, codec: Codec) -> bytes:
+        frames = self._frames[codec] = [frame(codec.opcode, codec.push(entry)) for entry in self._entries]
+        joined = self._joined[codec] = b"".join(frames)
+        return joined
+
+    def _rest(self, connection: Connection, given: int) -> bytes:
+        """Return the frames of those entries that are news to a connection."""
+        if connection.codec not in self._joined:
+            self._join(connection.codec)
+        frames = self._frames[connection.codec]
+        return b"".join(
+            frames[i]
+            for i, entry in enumerate(self._entries)
+            if entry.seq > given and self._origins[i] != connection.number
+        )
+
+
+class _Packet(_Delivery):
+    """One packet for everybody it is for: a signal, a hint."""
+
+    def __init__(self, encode: Callable[[Codec], bytes], users: Sequence[str], left_out: int = 0) -> None:
+        self.users = users
+        self.messages = 0
+        self._encode = encode
+        self._left_out = left_out
+        self._frames: dict[Codec, bytes] = {}
+
+    def run(self, users: Sequence[str], by_user: _ByUser, dirty: list[Connection]) -> tuple[int, int]:
+        """Give each connection the packet."""
+        reached = absent = 0
+        for user in users:
+            connections = by_user.get(user)
+            if connections is None:
+                absent += 1
+                continue
+            for connection in connections:
+                if connection.number == self._left_out:
+                    continue
+                connection.out.append(self._frames.get(connection.codec) or self._frame(connection.codec))
+                if not connection.dirty:
+                    connection.dirty = True
+                    dirty.append(connection)
+                reached += 1
+        return reached, absent
+
+    def _frame(self, codec: Codec) -> bytes:
+        packet = self._frames[codec] = frame(codec.opcode, self._encode(codec))
+        return packet
+
+
+class Fanout:
+    """Delivers pushes in order, at most `SLICE` users per tick of the loop."""
+
+    def __init__(
+        self,
+        by_user: _ByUser,
+        wrote: Callable[[list[Connection]], None],
+        overflow: Callable[[], None],
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            by_user: the connections that may be pushed to; the registry's own, live.
+            wrote: is told of connections that have frames for the end of this tick and had none before.
+            overflow: is called when more waits than `BACKLOG`; what waited is dropped by then.
+        """
+        self._by_user = by_user
+        self._wrote = wrote
+        self._overflow = overflow
+        # what waits, with how many of its users were served
+        self._waiting: deque[_Delivery] = deque()
+        self._served = 0
+        self._users_waiting = 0
+        self._scheduled = False
+
+    def push(self, batch: PushBatch) -> None:
+        """Deliver a batch: now, or behind what waits."""
+        began = time.perf_counter()
+        for push in batch.pushes:
+            if push.entries:
+                self._add(_Entries(push))
+        for signal in batch.signals:
+            self._add(_signal(signal))
+        if not self._scheduled:
+            self._run()
+        if self._users_waiting > BACKLOG:
+            self._give_up()
+        metrics.push_seconds.observe(time.perf_counter() - began)
+
+    def broadcast(self, encode: Callable[[Codec], bytes]) -> None:
+        """Give a packet to every connection, behind what waits."""
+        self._add(_Packet(encode, list(self._by_user)))
+        if not self._scheduled:
+            self._run()
+
+    def _add(self, delivery: _Delivery) -> None:
+        self._waiting.append(delivery)
+        self._users_waiting += len(delivery.users)
+
+    def _give_up(self) -> None:
+        """Drop what waits: clients sync faster than this gateway pushes."""
+        metrics.push_failed.inc(self._users_waiting)
+        self._waiting.clear()
+        self._served = self._users_waiting = 0
+        self._overflow()
+
+    def _run(self) -> None:
+        """Serve one slice of users, perhaps of several deliveries."""
+        self._scheduled = False
+        budget, sent, failed = SLICE, 0, 0
+        dirty: list[Connection] = []
+        while self._waiting and budget > 0:
+            delivery = self._waiting[0]
+            users = delivery.users[self._served : self._served + budget]
+            budget -= len(users)
+            self._users_waiting -= len(users)
+            self._served += len(users)
+            if self._served >= len(delivery.users):
+                self._waiting.popleft()
+                self._served = 0
+            reached, absent = delivery.run(users, self._by_user, dirty)
+            sent += reached * delivery.messages
+            failed += absent if delivery.messages else 0
+        metrics.messages_sent.inc(sent)
+        metrics.push_failed.inc(failed)
+        self._wrote(dirty)
+        if self._waiting:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+
+def _signal(push: SignalPush) -> _Packet:
+    return _Packet(lambda codec: codec.signal(push.signal), push.users, push.except_connection)

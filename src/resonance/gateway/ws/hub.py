@@ -1,0 +1,279 @@
+"""The hub: all connections of this gateway, as the link to logic and the handshake see them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import secrets
+import time
+from collections.abc import Sequence
+
+import structlog
+from picows import WSTransport
+
+from resonance.config.settings import WsConfig
+from resonance.domain.closes import Close
+from resonance.domain.model import Principal, Route, SendAnswer
+from resonance.gateway.seams import Downlink, Uplink
+from resonance.gateway.ws.connection import Connection
+from resonance.gateway.ws.fanout import Fanout
+from resonance.gateway.ws.native import Native
+from resonance.gateway.ws.registry import Registry
+from resonance.gateway.ws.wheel import Wheel
+from resonance.observe import metrics
+from resonance.protocol.commands import ClientPacket, Ready
+from resonance.protocol.packets import Codec
+from resonance.services.link import PushBatch, RouteRefusal
+from resonance.services.messages import Messages
+
+log = structlog.get_logger(__name__)
+
+LINGER_S = 2.0
+"""How long a client has to answer our close before it is cut."""
+CLOSES_PER_TURN = 256
+CLOSE_TURN_S = 0.05
+"""A stopping gateway closes so many connections per turn: about 5,000 a second, which the next one can take."""
+RECONNECTS_PER_S = 2_000
+"""What the jitter told to clients of a stopping gateway aims at."""
+LOOK_MOST_S = 300.0
+"""Every connection is looked after at least this often."""
+PING_SPREAD = 0.1
+"""Pings come up to this part of the interval early, so that connections of one moment do not stay together."""
+
+
+class Hub(Downlink):
+    """Holds the connections and moves what is for them; implements `gateway.seams.Downlink`.
+
+    Attributes:
+        config: the settings of connections.
+        now: a coarse monotonic clock in seconds, moved by the timer wheel.
+        stopping: no further connection is taken.
+    """
+
+    def __init__(self, config: WsConfig) -> None:
+        self.config = config
+        self.now = time.monotonic()
+        self.stopping = False
+        self._registry = Registry(config)
+        self._fanout = Fanout(self._registry.by_user, self._wrote, self.resync)
+        self._last_number = 0
+        # connections with frames for the end of this tick
+        self._dirty: list[Connection] = []
+        self._flushing = False
+        self._ping_s, self._silence_s = _heartbeat(config)
+        self._wheel = Wheel(min(1.0, self._ping_s / 4), self._turn)
+        # set while there is no connection
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def bind(self, uplink: Uplink, messages: Messages) -> None:
+        """Say where packets go. Called once, before `start`: the uplink is made with the hub as its downlink."""
+        self._uplink = uplink
+        self._native = Native(uplink, messages, self.config)
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Begin to watch over connections."""
+        self._wheel.start()
+
+    def close(self) -> None:
+        """Take no further connection. Idempotent."""
+        self.stopping = True
+
+    async def join(self, timeout_s: float) -> None:
+        """Send every client away: each is told, gets its answers, and is closed; whoever lingers is cut."""
+        self.close()
+        jitter_ms = 1_000 + len(self._registry.by_number) * 1_000 // RECONNECTS_PER_S
+        self._fanout.broadcast(lambda codec: codec.going_away(jitter_ms))
+        deadline = asyncio.get_running_loop().call_later(timeout_s, self.terminate)
+        connections = list(self._registry.by_number.values())
+        for start in range(0, len(connections), CLOSES_PER_TURN):
+            for connection in connections[start : start + CLOSES_PER_TURN]:
+                connection.leave()
+            await asyncio.sleep(CLOSE_TURN_S)
+        await self._empty.wait()
+        deadline.cancel()
+        self._stop()
+
+    def terminate(self) -> None:
+        """Cut every connection. Idempotent."""
+        self.close()
+        for connection in list(self._registry.by_number.values()):
+            connection.abort()
+        self._stop()
+
+    def _stop(self) -> None:
+        self._wheel.stop()
+        self._native.stop()
+        self._count()
+
+    # ------------------------------------------------------------ used by the handshake
+
+    def check_room(self, address: str) -> None:
+        """Refuse a connection there is no room for. Raises BUSY, RATE_LIMITED."""
+        self._registry.check_room(address)
+
+    def reserve(self, principal: Principal, address: str, codec: Codec | None) -> Connection:
+        """Make the connection of a handshake under way; it can be kicked, and not yet be pushed to.
+
+        Args:
+            codec: the form of packets when the client named it; None lets its first message decide.
+        """
+        self._registry.check_room(address)
+        self._last_number += 1
+        connection = Connection(self, self._last_number, principal, address, secrets.token_hex(12))
+        if codec is not None:
+            connection.codec, connection.chosen = codec, True
+        self._registry.add(connection)
+        self._empty.clear()
+        return connection
+
+    # ------------------------------------------------------------ used by connections
+
+    def attach(self, connection: Connection) -> None:
+        """The upgrade is complete: greet the client and let pushes reach it."""
+        oldest = self._registry.attach(connection)
+        connection.send(connection.codec.ready(self._ready(connection)))
+        metrics.connections_total.inc()
+        connection.heard = self.now
+        self._look_in(connection, self._ping_s * (1 - random.uniform(0, PING_SPREAD)))
+        if oldest is not None:
+            oldest.close(Close.KICKED)
+
+    def mark(self, connection: Connection) -> None:
+        """Write the connection's frames at the end of this tick."""
+        connection.dirty = True
+        self._dirty.append(connection)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+        """Do what the client asks."""
+        self._native.handle(connection, packet)
+
+    def detach(self, connection: Connection) -> None:
+        """Nothing may reach the connection from here on."""
+        self._registry.detach(connection)
+        self._uplink.close_route(connection.number)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._registry.remove(connection)
+        self._uplink.close_route(connection.number)
+        if not self._registry.by_number:
+            self._empty.set()
+
+    def linger(self, transport: WSTransport) -> None:
+        """Cut the transport if the client does not answer our close soon."""
+        asyncio.get_running_loop().call_later(LINGER_S, transport.disconnect, False)
+
+    # ------------------------------------------------------------ used by the link to logic
+
+    def routes(self) -> list[Route]:
+        """Return every connection with an announced route."""
+        return [c.route for c in self._registry.by_number.values() if c.closing is None]
+
+    def answers(self, answers: Sequence[SendAnswer]) -> None:
+        """Bring answers to the connections that wait for them."""
+        by_number = self._registry.by_number
+        for answer in answers:
+            connection = by_number.get(answer.connection)
+            if connection is not None:
+                connection.answered(answer)
+
+    def push(self, batch: PushBatch) -> None:
+        """Push entries and signals to the connections of the users they are for."""
+        self._fanout.push(batch)
+
+    def kick(self, device_ids: Sequence[str], close: Close) -> None:
+        """End every connection of these devices."""
+        for device_id in device_ids:
+            for connection in list(self._registry.by_device.get(device_id, ())):
+                connection.close(close)
+
+    def refuse(self, refusals: Sequence[RouteRefusal]) -> None:
+        """End these connections."""
+        for refusal in refusals:
+            connection = self._registry.by_number.get(refusal.connection)
+            if connection is not None:
+                connection.close(Close.of(refusal.close) or Close.LOGGED_OUT)
+
+    def resync(self) -> None:
+        """Tell every client that pushes may have been missed."""
+        self._fanout.broadcast(lambda codec: codec.sync_hint())
+
+    # ------------------------------------------------------------ inside
+
+    def _ready(self, connection: Connection) -> Ready:
+        return Ready(
+            connection_id=f"{self._uplink.gateway_id}.{self._uplink.epoch}.{connection.number}",
+            user_id=connection.principal.caller.user_id,
+            server_time_ms=time.time_ns() // 1_000_000,
+            store_epoch=self._uplink.store_epoch,
+            ping_interval_s=math.ceil(self.config.ping_interval),
+            max_in_flight=self.config.in_flight,
+            max_message_size=self.config.max_message_size,
+        )
+
+    def _wrote(self, dirty: list[Connection]) -> None:
+        """Write these connections' frames at the end of this tick; they are marked already."""
+        self._dirty += dirty
+        if self._dirty and not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what came for each connection in this tick of the loop, as one piece each."""
+        self._flushing = False
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.flush()
+
+    def _turn(self, due: Sequence[int]) -> None:
+        """Move the clock, count, and look after the connections whose time has come."""
+        self.now = time.monotonic()
+        self._count()
+        for number in due:
+            connection = self._registry.by_number.get(number)
+            if connection is not None and connection.closing is None:
+                self._look_after(connection)
+
+    def _look_after(self, connection: Connection) -> None:
+        """End a connection whose token or patience is over, ping a silent one, and say when to look again."""
+        if connection.principal.expires_at <= time.time() * 1000:
+            connection.close(Close.TOKEN_EXPIRED)
+            return
+        if not connection.reading:  # it cannot be heard while we do not listen
+            connection.heard = self.now
+        silent_s = self.now - connection.heard
+        if silent_s >= self._silence_s:
+            connection.close(Close.PING_TIMEOUT)
+            return
+        look_s = self._ping_s - silent_s
+        if silent_s >= self._ping_s * (1 - PING_SPREAD):
+            connection.ping()
+            look_s = self._silence_s - silent_s
+        self._look_in(connection, look_s)
+
+    def _look_in(self, connection: Connection, delay_s: float) -> None:
+        """Look after the connection in so many seconds, or earlier when its token ends."""
+        token_s = connection.principal.expires_at / 1000 - time.time()
+        self._wheel.after(min(delay_s, token_s, LOOK_MOST_S), connection.number)
+
+    def _count(self) -> None:
+        metrics.connections_active.set(len(self._registry.by_number))
+        metrics.messages_received.inc(self._native.chats)
+        metrics.pulses.inc(self._native.pulses)
+        self._native.chats = self._native.pulses = 0
+
+
+def _heartbeat(config: WsConfig) -> tuple[float, float]:
+    """Return after how much silence to ping and to cut; an interval of 0 switches either off.
+
+    A ping has to have a chance, so it comes at half of the time-out at the latest.
+    """
+    silence_s = config.pong_timeout or math.inf
+    return min(config.ping_interval or math.inf, silence_s / 2), silence_s

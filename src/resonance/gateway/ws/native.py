@@ -1,0 +1,151 @@
+"""Native packets: what a client asks becomes a message for the link, or a call of logic's services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+import structlog
+
+from resonance.config.settings import WsConfig
+from resonance.domain.content import Kind, parse_kind
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
+from resonance.domain.model import SendAnswer
+from resonance.gateway.http.buckets import Buckets
+from resonance.gateway.seams import Uplink
+from resonance.gateway.ws.connection import Connection
+from resonance.observe.trace import new_trace, set_trace
+from resonance.protocol.commands import Chat, ClientPacket, Pulse, Read, ReadAcked, Writing
+from resonance.services.messages import Messages
+
+log = structlog.get_logger(__name__)
+
+REQUESTS = 4_096
+"""Requests to logic (not messages) under way at most, for all connections together."""
+
+
+class Native:
+    """Does what native packets ask. Messages cost no task; requests cost one each, of a bounded set.
+
+    Attributes:
+        chats, pulses: packets since the counters were last read.
+    """
+
+    def __init__(self, uplink: Uplink, messages: Messages, config: WsConfig) -> None:
+        self.chats = 0
+        self.pulses = 0
+        self._uplink = uplink
+        self._messages = messages
+        self._key_prefix = f"{SERVER_KEY_MARK}{uplink.gateway_id}.{uplink.epoch}"
+        rate = config.packets_per_second
+        self._buckets = Buckets(rate, limit=config.max_connections) if rate else None
+        self._requests: set[asyncio.Task[None]] = set()
+
+    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+        """Do one packet; whatever is wrong with it is answered."""
+        if self._buckets is not None:
+            wait_s = self._buckets.take(str(connection.number))
+            if wait_s:
+                error = ServiceError(
+                    Code.RATE_LIMITED, f"too many packets: wait {wait_s:.1f} s", retry_after_ms=int(wait_s * 1000)
+                )
+                _refuse(connection, packet, error)
+                return
+        if type(packet) is Chat:
+            self._chat(connection, packet)
+        elif type(packet) is Pulse:
+            self.pulses += 1
+            connection.send(connection.codec.pulse())
+        elif isinstance(packet, Read | Writing):
+            self._request(connection, packet)
+
+    def stop(self) -> None:
+        """Give up the requests under way. Idempotent."""
+        for request in self._requests:
+            request.cancel()
+
+    # ------------------------------------------------------------ messages
+
+    def _chat(self, connection: Connection, chat: Chat) -> None:
+        """Put a message into the link's next batch; the answer comes by `Connection.answered`."""
+        self.chats += 1
+        connection.sent += 1
+        try:
+            ref = self._uplink.submit(
+                connection.number,
+                connection.principal.caller.user_id,
+                self._key(connection, chat),
+                chat.conversation_id,
+                chat.to_user,
+                parse_kind(chat.kind) if chat.kind else Kind.TEXT,
+                chat.content,
+                chat.extra,
+                f"{connection.trace}{connection.sent:08x}",
+            )
+        except ServiceError as error:
+            _refuse(connection, chat, error)
+            return
+        connection.unanswered[ref] = chat.seq
+        connection.in_flight += 1
+
+    def _key(self, connection: Connection, chat: Chat) -> str:
+        """Return the client's own key, or one that makes our own retries of this message safe."""
+        if chat.client_msg_id:
+            return check_client_key(chat.client_msg_id)
+        return f"{self._key_prefix}.{connection.number}.{connection.sent}"
+
+    # ------------------------------------------------------------ requests
+
+    def _request(self, connection: Connection, packet: Read | Writing) -> None:
+        if len(self._requests) >= REQUESTS:
+            _refuse(connection, packet, ServiceError(Code.BUSY, "the gateway has too many requests under way"))
+            return
+        work = self._read(connection, packet) if isinstance(packet, Read) else self._typing(connection, packet)
+        connection.in_flight += 1
+        request = asyncio.create_task(self._run(connection, packet.seq, work))
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)
+
+    async def _run(self, connection: Connection, seq: str, work: Coroutine[None, None, bytes | None]) -> None:
+        """Answer one request, and let the connection's window move whatever happens."""
+        set_trace(new_trace())
+        answer: bytes | None = None
+        try:
+            answer = await work
+        except ServiceError as error:
+            answer = connection.codec.fault(error, seq)
+        except Exception:
+            log.exception("a request failed", connection=connection.number)
+            answer = connection.codec.fault(ServiceError(Code.INTERNAL), seq)
+        finally:
+            connection.finish(answer)
+
+    async def _read(self, connection: Connection, read: Read) -> bytes:
+        caller = connection.principal.caller
+        state = await self._messages.mark_read(caller, read.conversation_id, read.read_seq)
+        ack = ReadAcked(read.seq, state.conversation_id, state.read_seq, state.unread)
+        return connection.codec.read_ack(ack)
+
+    async def _typing(self, connection: Connection, writing: Writing) -> None:
+        await self._messages.typing(connection.principal.caller, writing.conversation_id)
+
+
+def _refuse(connection: Connection, packet: ClientPacket, error: ServiceError) -> None:
+    """Answer what is not done: a message by an ack with the error, anything else by a fault."""
+    if isinstance(packet, Chat):
+        answer = SendAnswer(
+            ref=0,
+            connection=connection.number,
+            message_id=0,
+            seq=0,
+            ordinal=0,
+            created_at=0,
+            conversation_id=packet.conversation_id,
+            client_msg_id=packet.client_msg_id,
+            code=error.code.text,
+            error=error.message,
+        )
+        connection.send(connection.codec.ack(answer, packet.seq))
+    else:
+        connection.send(connection.codec.fault(error, packet.seq))
