@@ -22,12 +22,14 @@ _QUIET = {"picows": logging.WARNING, "uvicorn.access": logging.WARNING, "uvicorn
 """Libraries that log what our own lines say already, such as every connection."""
 
 
-def configure(log: Log, role: str, stream: TextIO = sys.stderr) -> None:
+def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
     """Set up logging for this process. Calling it again replaces the set-up.
 
     Args:
         role: goes into every line, so that the lines of several processes can be read together.
+        stream: standard error when not given.
     """
+    stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

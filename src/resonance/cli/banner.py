@@ -1,0 +1,43 @@
+"""What a server says when it is ready: what to open, where the data is, what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+
+import resonance
+
+if TYPE_CHECKING:
+    from resonance.config import Settings
+    from resonance.config.load import Role
+
+
+def print_banner(role: Role, settings: Settings, addresses: Mapping[str, str], stream: TextIO | None = None) -> None:
+    """Print the addresses that a server listens on, one a line, and what to do next.
+
+    It goes to standard output (logs go to standard error), so that a script can wait for it and read the addresses.
+
+    Args:
+        addresses: by name; `http` is the URL of the front door, others are shown as they are.
+    """
+    console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
+    console.print(f"[bold green]Resonance {resonance.__version__}[/] ({role}) is ready")
+    for name, address in _lines(role, settings, addresses):
+        console.print(f"  {name:<10} {address}", markup=False)
+    if role == "serve":
+        console.print("[dim]Next: open the page above, or run[/] resonance chat [dim]in another terminal.[/]")
+    console.print("[dim]Ctrl-C stops.[/]")
+    console.file.flush()
+
+
+def _lines(role: Role, settings: Settings, addresses: Mapping[str, str]) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    if http := addresses.get("http", "").rstrip("/"):
+        lines += [("open", http), ("API", f"{http}/docs"), ("WebSocket", f"{http.replace('http', 'ws', 1)}/ws")]
+    lines += [(name, address) for name, address in addresses.items() if name != "http"]
+    if role in {"serve", "repo"}:
+        lines.append(("data", str(settings.data_dir.resolve())))
+    return lines

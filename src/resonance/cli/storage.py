@@ -1,0 +1,176 @@
+"""Commands for the database as a whole: migrate, backup, restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resonance.cli.options import DataDir, Env, Folder, load_options
+from resonance.cli.plain import fail
+
+if TYPE_CHECKING:
+    from resonance.cli.copying import Progress
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
+def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) -> None:
+    """Bring the database to this version's tables.
+
+    `resonance serve` and `resonance repo` do it by themselves when they start; this command does it ahead of time. It
+    needs the server to be stopped.
+
+    \b
+    Example:
+      resonance migrate --data-dir /var/lib/resonance
+    """
+    from resonance.engines.sqlite import migrate as engine
+
+    path = _database(data_dir, config, env)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path):
+        before = engine.current_version(path) if path.exists() else ""
+        changed = engine.migrate(path)
+        after = engine.current_version(path)
+    typer.echo(f"{path}: {before or 'empty'} -> {after}" if changed else f"{path}: is at {after}, nothing to do")
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The file to write.")],
+    data_dir: DataDir = None,
+    config: Folder = None,
+    env: Env = None,
+    force: Force = False,
+) -> None:
+    """Copy the database into one file, also while the server runs.
+
+    The copy is of one moment, and whatever was acknowledged before that moment is in it. Writers are not held up.
+
+    \b
+    Examples:
+      resonance backup /backup/resonance.db
+      resonance backup --data-dir /var/lib/resonance --force /backup/latest.db
+    """
+    from resonance.cli.copying import check_store, copy_store
+
+    source = _database(data_dir, config, env)
+    check_store(source)
+    if target.is_dir():
+        fail(f"{target} is a folder: name the file to write, such as {target / 'resonance.db'}")
+    if target.exists() and target.samefile(source):
+        fail(f"{target} is the database itself")
+    if target.exists() and not force:
+        fail(f"{target} exists: choose another name, or replace it with --force")
+    with _progress("Copying") as progress:
+        copy_store(source, target, progress)
+    typer.echo(f"{target}: {target.stat().st_size / 1e6:,.1f} MB, from {source}")
+    typer.echo("The signing secret is not in it: without a copy of it, a restore elsewhere logs everybody out.")
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file that `resonance backup` wrote.")],
+    data_dir: DataDir = None,
+    config: Folder = None,
+    env: Env = None,
+    force: Force = False,
+) -> None:
+    """Put a backup in the database's place. The server must be stopped.
+
+    A database that is there is kept under another name (and replaced only with --force). The restored one counts as a
+    new store: clients throw away what they knew of the old one and fetch everything anew.
+
+    \b
+    Examples:
+      resonance restore /backup/resonance.db
+      resonance restore --data-dir /var/lib/resonance --force /backup/latest.db
+    """
+    from resonance.cli.copying import check_store
+
+    target = _database(data_dir, config, env)
+    check_store(source)
+    if target.exists() and target.samefile(source):
+        fail(f"{source} is the database itself")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(target):
+        if target.exists() and target.stat().st_size and not force:
+            fail(f"{target} holds a store: --force puts the backup in its place and keeps the old one beside it")
+        kept = _replace(source, target)
+    typer.echo(f"{target}: restored from {source}")
+    if kept is not None:
+        typer.echo(f"The old database is {kept}; delete it when you do not need it any more.")
+    typer.echo(
+        "What clients will notice: they fetch everything anew at their next connection; messages, accounts and logins\n"
+        "from after the backup are gone, and whoever logged in since has to log in again."
+    )
+
+
+def _replace(source: Path, target: Path) -> Path | None:
+    """Put a copy of `source`, as a new store, in the place of `target`; return where the old file is now.
+
+    The name changes over in one step: whenever this is interrupted, `target` is the old store or the new one.
+    """
+    from contextlib import closing
+
+    from resonance.cli.copying import copy_store
+    from resonance.engines.sqlite.connection import connect
+    from resonance.engines.sqlite.migrate import write_epoch
+
+    draft = target.with_name(f"{target.name}.restoring")
+    with _progress("Restoring") as progress:
+        copy_store(source, draft, progress)
+    with closing(connect(draft)) as connection:
+        write_epoch(connection)
+    kept = _set_aside(target) if target.exists() else None
+    draft.replace(target)
+    return kept
+
+
+def _set_aside(database: Path) -> Path:
+    """Keep a database under a second name, its write-ahead log with it, which must not meet the new file."""
+    kept = database.with_name(f"{database.name}.{datetime.now().astimezone():%Y%m%dT%H%M%S.%f}")
+    kept.hardlink_to(database)
+    for suffix in ("-wal", "-shm"):
+        beside = database.with_name(database.name + suffix)
+        if beside.exists():
+            beside.rename(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _database(data_dir: Path | None, folder: Path | None, env: str | None) -> Path:
+    from resonance.config.paths import database
+
+    return database(load_options("repo", folder, env, data_dir).settings)
+
+
+@contextmanager
+def _locked(database: Path) -> Iterator[None]:
+    """Hold the lock that a running server holds.
+
+    Raises:
+        ServiceError: STORAGE_UNAVAILABLE when a server runs on this database.
+    """
+    from resonance.engines.sqlite.lock import FileLock
+
+    lock = FileLock(database)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    """Show a bar on standard error; only on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
