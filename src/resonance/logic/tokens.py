@@ -81,7 +81,7 @@ class Signer:
             raise ServiceError(Code.UNAUTHENTICATED)
         claims = self._decode(token)
         if claims.kind is not kind:
-            raise ServiceError(Code.TOKEN_INVALID, f"this is an {claims.kind} token; an {kind} token is needed")
+            raise ServiceError(Code.TOKEN_INVALID, f"a token of type {kind} is needed, not {claims.kind}")
         if claims.expires_at + LEEWAY_MS <= self._clock():
             raise ServiceError(Code.TOKEN_EXPIRED)
         return claims
