@@ -34,12 +34,7 @@ class Head:
 
 
 EntryRow = tuple[str, int, int, str, str, bytes, int, str, str, int, int]
-"""The columns of `entries` in `INSERT_ENTRY`'s order."""
-
-INSERT_ENTRY = (
-    "INSERT INTO entries (conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra, "
-    "ordinal, created_at)"
-)
+"""A row of `entries`: its columns in the table's order."""
 
 
 @dataclass(slots=True)
@@ -115,16 +110,12 @@ def _repeated(body_hash: bytes, first_hash: bytes, first: Appended) -> Appended:
 
 def _give_seq(made: Plan, item: NewEntry, now: int) -> Appended:
     """Put one new item into the plan, unless its conversation changed since rights were checked."""
-    planned = plan(
-        [item],
-        {item.conversation_id: made.heads[item.conversation_id]} if item.conversation_id in made.heads else {},
-        now,
-    )
-    if planned is None:
+    alone = plan([item], made.heads, now)
+    if alone is None:
         return _STALE
-    made.rows += planned.rows
-    made.pointers |= planned.pointers
-    return planned.results[0]
+    made.rows += alone.rows
+    made.pointers |= alone.pointers
+    return alone.results[0]
 
 
 def appended_payload(conversation_id: str, head: Head) -> bytes:

@@ -72,14 +72,9 @@ class Old:
     devices: list[str]
     friends: list[tuple[str, str]]
 
-    @property
-    def count(self) -> int:
-        """How many rows these are."""
-        return max(0, self.last_event - self.first_event + 1) + len(self.devices) + len(self.friends)
-
 
 async def find_old(tx: Tx, keep_events: int, tombstones_before: int, limit: int) -> Old:
-    """Return up to `limit` rows that `Store.prune` may delete. Reads only; `delete_old` looks again before it deletes.
+    """Return up to `limit` rows that `Store.prune` may delete. Reads only; deleting looks again.
 
     The newest event always stays, so that positions are never given twice; without any consumer all events stay.
     """
@@ -90,12 +85,14 @@ async def find_old(tx: Tx, keep_events: int, tombstones_before: int, limit: int)
     assert ends is not None
     first = ends["oldest"] or 1
     last = min(ends["done"] or 0, (ends["head"] or 0) - max(keep_events, 1), first + limit - 1)
+    limit -= max(0, last - first + 1)
     devices = await tx.all(
         "SELECT id FROM devices WHERE (state <> :active AND updated_at < :before) OR expires_at < :before LIMIT :limit",
         active=DeviceState.ACTIVE,
         before=tombstones_before,
         limit=limit,
     )
+    limit -= len(devices)
     friends = await tx.all(
         "SELECT user_id, friend_id FROM friends WHERE is_friend = 0 AND blocked = 0 AND updated_at < :before "
         "LIMIT :limit",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.sql.append import Head, Plan, appended_payload, plan, plan_carefully
 from resonance.engines.sql.entries import find_keys
 from resonance.engines.sql.tx import run_sync
 from resonance.engines.sqlite.connection import SqliteTx
+from resonance.engines.sqlite.writer import Again
 from resonance.ports.store import Key
 
 _HEADS = (
@@ -30,23 +32,30 @@ _EVENT = "INSERT INTO outbox (position, key, kind, payload, created_at) VALUES (
 
 
 def append(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
-    """Append a batch: at first as if all were new and allowed, and again with every key looked up when that fails."""
+    """Append a batch as if every item were new and allowed; when one is not, ask to be run `carefully` instead."""
+    cursor = _cursor(tx)
+    made = plan(items, _heads(cursor, items), tx.now)
+    try:
+        if made is not None:
+            return _write(cursor, made, tx.now)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise
+    raise Again(partial(_append_carefully, items=items))
+
+
+def _append_carefully(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
+    """Append a batch with every key looked up first."""
+    cursor = _cursor(tx)
+    stored = run_sync(find_keys(tx, [Key(item.sender, item.client_msg_id, item.body_hash) for item in items]))
+    return _write(cursor, plan_carefully(items, _heads(cursor, items), stored, tx.now), tx.now)
+
+
+def _cursor(tx: SqliteTx) -> sqlite3.Cursor:
+    """Return a cursor whose rows are plain tuples."""
     cursor = tx.connection.cursor()
     cursor.row_factory = None
-    made = plan(items, _heads(cursor, items), tx.now)
-    if made is not None:
-        cursor.execute("SAVEPOINT cheap")
-        try:
-            outcome = _write(cursor, made, tx.now)
-        except sqlite3.IntegrityError:
-            cursor.execute("ROLLBACK TO cheap")
-        else:
-            cursor.execute("RELEASE cheap")
-            return outcome
-        cursor.execute("RELEASE cheap")
-    keys = [Key(item.sender, item.client_msg_id, item.body_hash) for item in items]
-    stored = run_sync(find_keys(tx, keys))
-    return _write(cursor, plan_carefully(items, _heads(cursor, items), stored, tx.now), tx.now)
+    return cursor
 
 
 def _heads(cursor: sqlite3.Cursor, items: Sequence[NewEntry]) -> dict[str, Head]:

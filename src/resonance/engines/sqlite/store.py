@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -15,11 +17,13 @@ from resonance.engines.sql.store import Command, SqlStore
 from resonance.engines.sql.tx import run_sync
 from resonance.engines.sqlite.append import append
 from resonance.engines.sqlite.bell import Bell
-from resonance.engines.sqlite.connection import Clock
+from resonance.engines.sqlite.checkpoint import Checkpointer
+from resonance.engines.sqlite.connection import Clock, connect, unavailable
 from resonance.engines.sqlite.lock import FileLock
 from resonance.engines.sqlite.migrate import migrate
 from resonance.engines.sqlite.readers import Readers
 from resonance.engines.sqlite.writer import Lane, Writer
+from resonance.observe import metrics
 from resonance.ports.store import OutboxPage
 
 P = ParamSpec("P")
@@ -47,20 +51,31 @@ class SqliteStore(SqlStore):
         Raises:
             ServiceError: STORAGE_UNAVAILABLE when another process has the file open, or it cannot be used.
         """
-        await asyncio.to_thread(self._prepare)
-        clock = Clock()
-        self._writer = Writer(self._path, self._config.synchronous, clock, self._bell.ring)
-        self._readers = Readers(self._path, self._config.readers, clock)
+        path, config = self._path, self._config
+        clock = await asyncio.to_thread(self._prepare)
+        self._checkpointer = Checkpointer(
+            path, config.synchronous, config.wal_limit_mb << 20, lambda: self._writer.truncate_soon()
+        )
+        self._writer = Writer(path, config.synchronous, clock, self._checkpointer.committed, self._bell.ring)
+        self._readers = Readers(path, config.readers, clock)
+        self._checkpointer.start()
         self._writer.start()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Clock:
+        """Take the lock and bring the tables up to date; return the clock, not before the newest event."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         try:
             migrate(self._path)
+            with closing(connect(self._path)) as connection:
+                newest = connection.execute("SELECT created_at FROM outbox ORDER BY position DESC LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise unavailable(error) from error
         except BaseException:
             self._lock.release()
             raise
+        return Clock(newest[0] if newest else 0)
 
     def close(self) -> None:
         """Stop accepting commands; those under way go on."""
@@ -72,6 +87,8 @@ class SqliteStore(SqlStore):
         """Wait until everything accepted is done, and give the file free. Call `close` before."""
         await self._writer.join()
         await self._readers.join()
+        self._checkpointer.close()
+        await asyncio.to_thread(self._checkpointer.join)
         self._lock.release()
 
     def terminate(self) -> None:
@@ -119,4 +136,13 @@ class SqliteStore(SqlStore):
 
     async def prune(self, keep_events: int, tombstones_before: int, limit: int) -> int:
         old = await self._read(house.find_old, keep_events, tombstones_before, limit)
-        return old.count
+        deleted = 0
+        for first in range(old.first_event, old.last_event + 1, SLICE):
+            last = min(first + SLICE - 1, old.last_event)
+            deleted += await self._write_later(house.delete_events, first, last)
+        for devices in chunks(old.devices, SLICE):
+            deleted += await self._write_later(house.delete_devices, devices, tombstones_before)
+        for friends in chunks(old.friends, SLICE):
+            deleted += await self._write_later(house.delete_friends, friends, tombstones_before)
+        metrics.repo_pruned.inc(deleted)
+        return deleted

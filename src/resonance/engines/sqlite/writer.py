@@ -15,7 +15,14 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.engines.sqlite.connection import Clock, SqliteTx, connect_writer, is_engine_failure, unavailable
+from resonance.engines.sqlite.connection import (
+    BUSY_TIMEOUT_S,
+    Clock,
+    SqliteTx,
+    connect_writer,
+    is_engine_failure,
+    unavailable,
+)
 from resonance.observe import metrics
 from resonance.ports.store import MAX_TRANSACTION_MS
 
@@ -52,6 +59,13 @@ class Job(NamedTuple):
     queued_at: float
 
 
+class Again(Exception):  # noqa: N818 - a wish, no error
+    """Raised by a command that wants what it did undone, and another piece of work run in its place at once."""
+
+    def __init__(self, work: Callable[[SqliteTx], Any]) -> None:
+        self.work = work
+
+
 class Outcome(NamedTuple):
     """What a command came to, once its transaction is committed."""
 
@@ -66,22 +80,32 @@ class Writer:
     Lifecycle: `start`, `close` (stop accepting), `join` (drain), `terminate` (drop what waits).
     """
 
-    def __init__(self, path: Path, synchronous: str, clock: Clock, committed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        synchronous: str,
+        clock: Clock,
+        committed: Callable[[], None],
+        published: Callable[[int], None],
+    ) -> None:
         """Prepare a writer.
 
         Args:
-            committed: called on the loop after each commit, before its callers go on, with the outbox's newest
+            committed: called on the thread after each commit.
+            published: called on the loop after each commit, before its callers go on, with the outbox's newest
                 position.
         """
         self._path = path
         self._synchronous = synchronous
         self._clock = clock
         self._committed = committed
+        self._published = published
         self._loop = asyncio.get_running_loop()
         self._connection: sqlite3.Connection | None = None
         self._queues: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._wake = threading.Condition()
         self._accepting = False
+        self._overflowing = threading.Event()
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -106,6 +130,10 @@ class Writer:
             queue.append(Job(work, future, time.monotonic()))
             self._wake.notify()
         return future
+
+    def truncate_soon(self) -> None:
+        """Truncate the write-ahead log after the next commit. Thread-safe."""
+        self._overflowing.set()
 
     def close(self) -> None:
         """Stop accepting; what is queued still runs."""
@@ -162,6 +190,9 @@ class Writer:
         metrics.repo_commit_seconds.labels(lane).observe(time.monotonic() - start)
         metrics.repo_queue.labels(lane).set(len(self._queues[lane]))
         self._call(self._settle, outcomes, head)
+        self._committed()
+        if self._overflowing.is_set():
+            self._truncate()
 
     def _commit(self, lane: Lane, start: float, taken: list[Job]) -> tuple[list[Outcome], int]:
         """Run jobs of the lane in one transaction; `taken` says which, also when it fails."""
@@ -169,10 +200,10 @@ class Writer:
         connection = self._connect()
         connection.execute("BEGIN IMMEDIATE")
         tx = SqliteTx(connection, self._clock.now())
-        outcomes = [_attempt(tx, taken[0])]
+        outcomes = [_attempt(tx, taken[0], alone=True)]
         while (job := self._another(lane, start, len(taken))) is not None:
             taken.append(job)
-            outcomes.append(_attempt(tx, job))
+            outcomes.append(_attempt(tx, job, alone=False))
         head = connection.execute("SELECT coalesce(max(position), 0) FROM outbox").fetchone()[0]
         if (time.monotonic() - start) * 1000 > MAX_TRANSACTION_MS:
             raise sqlite3.OperationalError("the transaction took longer than any may last")
@@ -199,6 +230,19 @@ class Writer:
         refusal = unavailable(error)
         self._call(self._settle, [Outcome(job, None, refusal) for job in jobs], None)
 
+    def _truncate(self) -> None:
+        """Move the rest of the log into the database file and empty it, unless a reader still needs it."""
+        self._overflowing.clear()
+        connection = self._connect()
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        except sqlite3.Error as error:
+            metrics.repo_errors.labels("checkpoint").inc()
+            log.error("truncating the log failed", error=str(error))
+            self._disconnect()
+
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect_writer(self._path, self._synchronous)
@@ -220,7 +264,7 @@ class Writer:
     def _settle(self, outcomes: list[Outcome], head: int | None) -> None:
         """Answer everybody in a transaction; callers that went away are passed over."""
         if head is not None:
-            self._committed(head)
+            self._published(head)
         for job, result, error in outcomes:
             if job.future.done():
                 continue
@@ -230,20 +274,36 @@ class Writer:
                 job.future.set_exception(error)
 
 
-def _attempt(tx: SqliteTx, job: Job) -> Outcome:
-    """Run one job inside a savepoint, so that its refusal undoes nothing but its own work.
+def _attempt(tx: SqliteTx, job: Job, *, alone: bool) -> Outcome:
+    """Run one job so that its refusal undoes nothing but its own work.
+
+    The first job of a transaction is undone with the transaction itself: a savepoint makes SQLite keep a copy of every
+    page that is changed in it.
 
     Raises:
         sqlite3.Error: the engine failed, and with it the whole transaction.
     """
-    tx.connection.execute("SAVEPOINT job")
+    if not alone:
+        tx.connection.execute("SAVEPOINT job")
     try:
         result = job.work(tx)
     except Exception as error:
-        if is_engine_failure(error) or not tx.connection.in_transaction:
+        if is_engine_failure(error):
             raise
-        tx.connection.execute("ROLLBACK TO job")
-        tx.connection.execute("RELEASE job")
+        _undo(tx.connection, alone=alone)
+        if isinstance(error, Again):
+            return _attempt(tx, job._replace(work=error.work), alone=alone)
         return Outcome(job, None, error)
-    tx.connection.execute("RELEASE job")
+    if not alone:
+        tx.connection.execute("RELEASE job")
     return Outcome(job, result, None)
+
+
+def _undo(connection: sqlite3.Connection, *, alone: bool) -> None:
+    """Undo what a job did, and go on with the transaction."""
+    if alone:
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+    else:
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
