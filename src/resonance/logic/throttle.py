@@ -90,7 +90,7 @@ class LoginThrottle:
         self._addresses.take_back(address_key(address))
 
     def aborted(self, user_id: str, address: str) -> None:
-        """The attempt was neither right nor wrong (the store was away, the caller left): it does not count."""
+        """The attempt was neither right nor wrong (the store was away): it does not count."""
         self._accounts.take_back(user_id)
         self._addresses.take_back(address_key(address))
 
