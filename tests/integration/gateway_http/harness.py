@@ -43,6 +43,15 @@ class Door:
         body: dict[str, Any] = response.json()
         return body
 
+    def renew(self) -> None:
+        """Make everything as it was at first: no call made, nothing scripted, ready, logged in."""
+        for service in (self.accounts, self.friends, self.conversations, self.messages):
+            service.reset_mock(return_value=True, side_effect=True)
+        self.accounts.authenticate.side_effect = authenticate
+        for part in list(self.health.reasons):
+            self.health.clear(part)
+        self.client.headers["Authorization"] = f"Bearer {TOKEN}"
+
     async def refused(self, code: Code, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         """Make a request that has to be refused with this code and return the problem."""
         return check_problem(await self.client.request(method, path, **arguments), code)
@@ -60,9 +69,7 @@ def make_door(settings: Settings | None = None, *, peer: str = "192.0.2.1") -> D
     """Return an app over fresh services, ready, and a client that calls it from an address."""
     accounts, friends = create_autospec(Accounts, instance=True), create_autospec(Friends, instance=True)
     conversations, messages = create_autospec(Conversations, instance=True), create_autospec(Messages, instance=True)
-    accounts.authenticate.side_effect = authenticate
     health = Health()
-    health.clear("start")
     keys = count(1)
     app = create_app(
         LogicServices(accounts, friends, conversations, messages),
@@ -74,9 +81,10 @@ def make_door(settings: Settings | None = None, *, peer: str = "192.0.2.1") -> D
     client = httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app, client=(peer, 4242)),
         base_url="http://resonance.test",
-        headers={"Authorization": f"Bearer {TOKEN}"},
     )
-    return Door(app, client, health, accounts, friends, conversations, messages)
+    door = Door(app, client, health, accounts, friends, conversations, messages)
+    door.renew()
+    return door
 
 
 def check_problem(response: httpx2.Response, code: Code, status: int = 0) -> dict[str, Any]:

@@ -43,6 +43,7 @@ MESSAGE_JSON = {
     "content": "hello",
     "extra": "",
     "client_msg_id": "k1",
+    "ordinal": 3,
     "created_at": 1_700_000_000_123,
 }
 PATH = f"/api/v1/conversations/{SINGLE}"
@@ -158,6 +159,7 @@ async def test_send_to_a_conversation(door: Door) -> None:
         "message_id": str(BIG_ID),
         "conversation_id": SINGLE,
         "seq": 4,
+        "ordinal": 4,
         "client_msg_id": "k1",
         "created_at": 1_700_000_000_000,
     }
@@ -175,9 +177,12 @@ async def test_send_to_somebody(door: Door) -> None:
 
 async def test_a_message_without_a_key_gets_one_of_the_server(door: Door) -> None:
     door.messages.send.return_value = sent(key="~gw-0.1.0.1")
-    for number in (1, 2):
+    keys = []
+    for _ in range(2):
         await door.call("POST", f"{PATH}/messages", json={"content": "hi"})
-        assert door.messages.send.await_args.args[1].client_msg_id == f"~gw-0.1.0.{number}"
+        keys.append(door.messages.send.await_args.args[1].client_msg_id)
+    first, second = (int(key.removeprefix("~gw-0.1.0.")) for key in keys)
+    assert second == first + 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
 from resonance import __version__
@@ -60,8 +61,8 @@ def create_app(
     )
     context.bind(app, context.Context(services, settings, health, authenticator, server_key))
     middleware.install(app, settings)
-    errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    errors.install(app, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)])
     install_docs(app)
     return app

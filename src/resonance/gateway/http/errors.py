@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -63,11 +64,21 @@ def problem(error: ServiceError, *, status: int = 0, headers: Mapping[str, str] 
     return Response(body.model_dump_json(), status, extra, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every refusal, its own and the framework's, as a problem."""
+def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    """Make the app answer every refusal, its own and the framework's, as a problem.
+
+    Args:
+        routes: all of the app's, to tell which methods a path has.
+    """
+
+    async def http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = {"Allow": _allowed(routes, request.url.path)} if error.status_code == 405 else error.headers
+        return problem(_refusal(request, error), status=error.status_code, headers=headers)
+
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(HTTPException, http_exception)
 
 
 def _challenge(code: Code) -> str:
@@ -83,9 +94,6 @@ async def _service_error(_: Request, error: Exception) -> Response:
 async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        position, reason = first["loc"][-1], first["ctx"]["error"]
-        return problem(ServiceError(Code.MALFORMED_PACKET, f"the body is no JSON: {reason} at character {position}"))
     field = _field(first["loc"])
     return problem(ServiceError(Code.INVALID_ARGUMENT, f"{field}: {_sentence(first['msg'])}", field=field))
 
@@ -100,12 +108,15 @@ def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _refusal(request: Request, error: HTTPException) -> ServiceError:
+    """Return what the framework's own refusal is in the catalogue."""
     code = _OF_STATUS.get(error.status_code, Code.INTERNAL if error.status_code >= 500 else Code.INVALID_ARGUMENT)
-    details = {
-        404: f"there is nothing at {request.url.path[:200]}",
-        405: f"{request.method} is not for {request.url.path[:200]}",
-    }
-    detail = details.get(error.status_code, error.detail)
-    return problem(ServiceError(code, detail), status=error.status_code, headers=error.headers)
+    path = request.url.path[:200]
+    details = {404: f"there is nothing at {path}", 405: f"{request.method} is not for {path}"}
+    return ServiceError(code, details.get(error.status_code, error.detail))
+
+
+def _allowed(routes: Sequence[APIRoute], path: str) -> str:
+    """Return the methods of all routes at a path; the framework names only the first route's."""
+    at_path = (route for route in routes if route.path_regex.match(path))
+    return ", ".join(sorted({method for route in at_path for method in route.methods or ()}))

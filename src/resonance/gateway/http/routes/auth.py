@@ -23,12 +23,13 @@ from resonance.gateway.http.schemas.users import (
     registration,
     tokens_out,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 DEAD = frozenset({Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED, Code.USER_DISABLED})
 """What a token that needs no logging out is refused with."""
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
-admin_router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=StrictRoute)
+admin_router = APIRouter(prefix="/api/v1/admin", tags=["admin"], route_class=StrictRoute)
 
 
 @router.post(

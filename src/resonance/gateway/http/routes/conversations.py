@@ -29,11 +29,12 @@ from resonance.gateway.http.schemas.messages import (
     read_out,
     readers_out,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 MAX_HISTORY = 200
 MEMBERS_ONLY = refusals(Code.CONVERSATION_NOT_FOUND, Code.NOT_MEMBER)
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_conversations", summary="The caller's conversations", responses=refusals())

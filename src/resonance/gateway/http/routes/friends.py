@@ -23,11 +23,12 @@ from resonance.gateway.http.schemas.friends import (
     friends_out,
     relation_out,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 REQUEST_REFUSALS = refusals(Code.USER_NOT_FOUND, Code.ALREADY_FRIENDS, Code.BLOCKED, Code.LIMIT_REACHED)
 
-router = APIRouter(prefix="/api/v1/friends", tags=["friends"])
-blocks_router = APIRouter(prefix="/api/v1/blocks", tags=["friends"])
+router = APIRouter(prefix="/api/v1/friends", tags=["friends"], route_class=StrictRoute)
+blocks_router = APIRouter(prefix="/api/v1/blocks", tags=["friends"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_friends", summary="The caller's friends", responses=refusals())

@@ -32,6 +32,7 @@ from resonance.gateway.http.schemas.groups import (
     new_group,
     role_of,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 
 async def _conversation(group_id: str) -> str:
@@ -44,7 +45,7 @@ GroupOf = Annotated[str, Depends(_conversation)]
 ACCESS = (Code.CONVERSATION_NOT_FOUND, Code.NOT_MEMBER, Code.MEMBER_INACTIVE)
 RULE = refusals(*ACCESS, Code.ROLE_INSUFFICIENT, Code.OWNER_MUST_STAY, Code.CONVERSATION_DISSOLVED, Code.STALE)
 
-router = APIRouter(prefix="/api/v1/groups", tags=["groups"])
+router = APIRouter(prefix="/api/v1/groups", tags=["groups"], route_class=StrictRoute)
 
 
 @router.post(

@@ -24,13 +24,14 @@ from resonance.gateway.http.schemas.session import (
     push_message_out,
     session_out,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 PAGE = 200
 MAX_SESSIONS = 1_000
 """Longest list; it has no pages. Longer ones are read at /conversations."""
 MAX_FOUND = 50
 
-router = APIRouter(prefix="/api/v1/session", tags=["session"])
+router = APIRouter(prefix="/api/v1/session", tags=["session"], route_class=StrictRoute)
 
 
 @router.get("/list", operation_id="list_sessions", summary="The caller's sessions", responses=refusals())

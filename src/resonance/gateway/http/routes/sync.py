@@ -12,8 +12,9 @@ from resonance.gateway.http.refusals import refusals
 from resonance.gateway.http.routes.params import Limit500, Limit1000, SeqQuery
 from resonance.gateway.http.schemas.messages import InboxOut, inbox_out
 from resonance.gateway.http.schemas.sync import SyncOut, sync_out
+from resonance.gateway.http.strict import StrictRoute
 
-router = APIRouter(prefix="/api/v1", tags=["sync"])
+router = APIRouter(prefix="/api/v1", tags=["sync"], route_class=StrictRoute)
 
 
 @router.get("/sync", operation_id="sync", summary="What changed", responses=refusals(Code.REFETCH))

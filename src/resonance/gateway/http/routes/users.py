@@ -20,10 +20,11 @@ from resonance.gateway.http.schemas.users import (
     user_changes,
     user_out,
 )
+from resonance.gateway.http.strict import StrictRoute
 
 MAX_PRESENCE = 500
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictRoute)
 
 
 @router.get("/info", operation_id="get_own_info", summary="The caller's profile", responses=refusals())

@@ -69,6 +69,7 @@ class SentOut(Body):
     message_id: str
     conversation_id: str
     seq: int
+    ordinal: int
     client_msg_id: str
     created_at: int
 
@@ -84,6 +85,8 @@ class MessageOut(Body):
     content: str
     extra: str
     client_msg_id: str
+    ordinal: int
+    """How many countable messages there are up to this one: what unread is counted with."""
     created_at: int
 
 
@@ -185,6 +188,7 @@ def sent_out(answer: SendAnswer) -> SentOut:
         message_id=str(answer.message_id),
         conversation_id=answer.conversation_id,
         seq=answer.seq,
+        ordinal=answer.ordinal,
         client_msg_id=answer.client_msg_id,
         created_at=answer.created_at,
     )
@@ -206,6 +210,7 @@ def message_out(entry: Entry) -> MessageOut:
         content=entry.content,
         extra=entry.extra,
         client_msg_id=entry.client_msg_id,
+        ordinal=entry.ordinal,
         created_at=entry.created_at,
     )
 
