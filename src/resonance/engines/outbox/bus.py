@@ -1,4 +1,4 @@
-"""The embedded bus: a store's outbox, read as a log by each consumer from its own position."""
+"""The embedded bus: the store's outbox, read as a log. Nothing is copied, and nothing can be between the two."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from resonance.ports.store import Store
 
 
 class OutboxBus(Bus):
-    """Reads events through the store, wherever that is."""
+    """A bus for the consumers of one process. One task at a time consumes for each of them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # up to where each consumer has been given events; begins at its committed position
-        self._given: dict[str, int] = {}
+        # Per consumer, the position up to which `consume` has returned events.
+        self._read: dict[str, int] = {}
 
     async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
-        given = self._given.get(consumer)
-        if given is None:
-            given = self._given[consumer] = await self._store.consumer_position(consumer)
-        events = (await self._store.outbox(given, limit, wait_ms)).events
-        if events:
-            self._given[consumer] = events[-1].position
-        return events
+        if consumer not in self._read:
+            self._read[consumer] = await self._begin(consumer)
+        page = await self._store.outbox(self._read[consumer], limit, wait_ms)
+        if page.events:
+            self._read[consumer] = page.events[-1].position
+        return page.events
+
+    async def _begin(self, consumer: str) -> int:
+        """Return where a consumer goes on, and make it known to the store, which then keeps its events."""
+        position = await self._store.consumer_position(consumer)
+        await self._store.commit_position(consumer, position)
+        return position
 
     async def commit(self, consumer: str, position: int) -> None:
         await self._store.commit_position(consumer, position)
@@ -31,5 +36,6 @@ class OutboxBus(Bus):
         await self._store.park(consumer, event, error, attempts)
 
     async def lag(self, consumer: str) -> int:
-        page = await self._store.outbox(2**62, 1, 0)
-        return max(0, page.head - await self._store.consumer_position(consumer))
+        position = await self._store.consumer_position(consumer)
+        head = (await self._store.outbox(position, 1, 0)).head
+        return max(0, head - position)
