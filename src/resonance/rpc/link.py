@@ -22,8 +22,11 @@ log = structlog.get_logger(__name__)
 
 _CLOSE_TIMEOUT_S = 2.0
 """How long `close` waits for frames to go out and for logic to end the stream."""
-_BROKEN = (grpc.aio.AioRpcError, grpc.aio.InternalError, grpc.aio.UsageError, asyncio.InvalidStateError)
+_BROKEN = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
 """What gRPC raises, depending on the moment, for reads and writes on a stream that is over."""
+
+_ACCEPTED = "resonance-link"
+"""Key of the initial metadata by which logic says that the link is open; a stream that was refused has none."""
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -55,7 +58,7 @@ class LinkServer:
         session = self._service.open(lambda frame: outgoing.put(DOWN.dumps(frame)), outgoing.finish)
         self._open.add(outgoing)
         try:
-            await context.send_initial_metadata(())  # tells the gateway that the link is open
+            await context.send_initial_metadata(((_ACCEPTED, "open"),))
             async with asyncio.TaskGroup() as group:
                 receiving = group.create_task(_receive(requests, session, outgoing))
                 await _send(context, outgoing)
@@ -115,7 +118,9 @@ async def _open_stream(channel: Channel) -> Stream:
     stream = channel.stream(f"/{SERVICE_NAME}/{METHOD_NAME}")
     try:
         async with asyncio.timeout(channel.deadline):
-            await stream.wait_for_connection()
+            if _ACCEPTED not in {key for key, _ in await stream.initial_metadata()}:
+                await stream.read()  # raises what the stream was refused for
+                raise ServiceError(Code.UNAVAILABLE, "what answers is no logic")
     except TimeoutError as error:
         raise ServiceError(Code.UNAVAILABLE, "logic did not accept the link in time") from error
     except grpc.aio.AioRpcError as error:
@@ -170,7 +175,7 @@ class _GrpcConnection(Connection):
     async def _read(self) -> None:
         """Hand frames to the gateway until the stream ends."""
         try:
-            async for data in self._stream:
+            while isinstance(data := await self._stream.read(), bytes):
                 if not self._closed:
                     self._on_frame(DOWN.loads(data))
         except _BROKEN as error:

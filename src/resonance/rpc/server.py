@@ -65,12 +65,16 @@ class RpcServer:
             OSError: the address is taken or cannot be used.
         """
         server = grpc.aio.server(interceptors=self._interceptors, options=_OPTIONS)
+        try:
+            self.address = self._bind(server)
+        except OSError:
+            await server.stop(None)
+            raise
         server.add_generic_rpc_handlers([handlers(abstract, target) for abstract, target in self._services])
         if self._link:
             server.add_generic_rpc_handlers([self._link.handlers()])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*self._names(), health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-        self.address = self._bind(server)
         await self.set_serving(True)
         await server.start()
         self._server = server
