@@ -80,9 +80,10 @@ class Socket:
         received: every packet so far.
     """
 
-    def __init__(self, user: User, *, binary: bool) -> None:
+    def __init__(self, user: User, *, binary: bool, on_packet: Callable[[dict[str, Any]], None] | None = None) -> None:
         self.user = user
         self.binary = binary
+        self._on_packet = on_packet
         self.received: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self.close_code: int | None = None
@@ -92,9 +93,11 @@ class Socket:
         self._reader: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, user: User, *, binary: bool = False) -> Socket:
-        """Connect and wait for `ready`."""
-        self = cls(user, binary=binary)
+    async def open(
+        cls, user: User, *, binary: bool = False, on_packet: Callable[[dict[str, Any]], None] | None = None
+    ) -> Socket:
+        """Connect and wait for `ready`. With `on_packet`, packets are handed over instead of being kept."""
+        self = cls(user, binary=binary, on_packet=on_packet)
         address = user.url.replace("http", "ws", 1) + f"/ws?token={user.token}"
         self._connection = await websockets.connect(address, max_size=None, compression=None)
         self._reader = asyncio.create_task(self._read())
@@ -108,6 +111,9 @@ class Socket:
         try:
             async for frame in self._connection:
                 packet = decode(frame)
+                if self._on_packet is not None and "ready" not in packet:
+                    self._on_packet(packet)
+                    continue
                 async with self._arrived:
                     self.received.append(packet)
                     self._arrived.notify_all()
