@@ -19,16 +19,20 @@ def decode_cursor(cursor: str, *types: type[str | int]) -> list[str | int]:
     Raises:
         ServiceError: INVALID_ARGUMENT for text that `encode_cursor` did not make from such values.
     """
+    position = _parse(cursor)
+    if [type(value) for value in position] != list(types) or not all(map(_storable, position)):
+        raise invalid("cursor", f"{cursor[:80]!r} is not a cursor of this list")
+    return position
+
+
+def _parse(cursor: str) -> list[str | int]:
+    """Return the list that a cursor holds; of what is none, an empty one."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = json.loads(raw)
     except (ValueError, RecursionError):
-        position = None
-    if not isinstance(position, list) or [type(value) for value in position] != list(types):
-        raise invalid("cursor", f"{cursor[:80]!r} is not a cursor of this list")
-    if not all(_storable(value) for value in position):
-        raise invalid("cursor", f"{cursor[:80]!r} holds values that no row has")
-    return position
+        return []
+    return position if isinstance(position, list) else []
 
 
 def _storable(value: str | int) -> bool:
