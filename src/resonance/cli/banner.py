@@ -28,7 +28,7 @@ def print_banner(role: Role, settings: Settings, addresses: Mapping[str, str], s
     for name, address in _lines(role, settings, addresses):
         console.print(f"  {name:<10} {address}", markup=False)
     if role == "serve":
-        console.print("[dim]Next: open the page above, or run[/] resonance chat [dim]in another terminal.[/]")
+        console.print("[dim]Next: open the API docs, or run[/] resonance chat [dim]in another terminal.[/]")
     console.print("[dim]Ctrl-C stops.[/]")
     console.file.flush()
 
@@ -36,7 +36,7 @@ def print_banner(role: Role, settings: Settings, addresses: Mapping[str, str], s
 def _lines(role: Role, settings: Settings, addresses: Mapping[str, str]) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if http := addresses.get("http", "").rstrip("/"):
-        lines += [("open", http), ("API", f"{http}/docs"), ("WebSocket", f"{http.replace('http', 'ws', 1)}/ws")]
+        lines += [("server", http), ("API docs", f"{http}/docs"), ("WebSocket", f"{http.replace('http', 'ws', 1)}/ws")]
     lines += [(name, address) for name, address in addresses.items() if name != "http"]
     if role in {"serve", "repo"}:
         lines.append(("data", str(settings.data_dir.resolve())))

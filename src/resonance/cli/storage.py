@@ -32,7 +32,7 @@ def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) ->
     from resonance.engines.sqlite import migrate as engine
 
     path = _database(data_dir, config, env)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(path):
         before = engine.current_version(path) if path.exists() else ""
         changed = engine.migrate(path)
@@ -95,7 +95,7 @@ def restore(
     check_store(source)
     if target.exists() and target.samefile(source):
         fail(f"{source} is the database itself")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(target):
         if target.exists() and target.stat().st_size and not force:
             fail(f"{target} holds a store: --force puts the backup in its place and keeps the old one beside it")

@@ -241,7 +241,9 @@ async def _open_store(settings: Settings, instead: str) -> AsyncIterator[Store]:
     from resonance.observe.logging import configure
 
     configure(settings.observability.log, "cli")
-    store = SqliteStore(database(settings), settings.store)
+    path = database(settings)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = SqliteStore(path, settings.store)
     try:
         await store.start()
     except ServiceError as error:

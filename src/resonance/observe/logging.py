@@ -18,8 +18,8 @@ from resonance.config.settings import Log
 from resonance.observe.masking import mask_secrets
 from resonance.observe.trace import current_trace
 
-_QUIET = {"picows": logging.WARNING, "uvicorn.access": logging.WARNING, "uvicorn": logging.WARNING}
-"""Libraries that log what our own lines say already, such as every connection."""
+_QUIET = ("picows", "uvicorn", "uvicorn.access", "alembic")
+"""Libraries that log at INFO what our own lines say already, such as every connection: only their warnings count."""
 
 
 def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
@@ -59,8 +59,8 @@ def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, least in _QUIET.items():
-        logging.getLogger(name).setLevel(max(level, least))
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def _add_context(role: str) -> Processor:

@@ -6,6 +6,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -126,3 +127,18 @@ def test_a_lazy_command_gets_all_its_arguments(monkeypatch: pytest.MonkeyPatch, 
     assert run("bench", "--json", "--help", "group").exit_code == 0
     assert run("chat", "-h").exit_code == 0
     assert got == [("bench", ["--json", "--help", "group"]), ("chat", ["-h"])]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 1), (("--fine",), 0), (("--help",), 0), (("--nonsense",), 2)])
+def test_a_lazy_commands_exit_code_is_the_commands(
+    monkeypatch: pytest.MonkeyPatch, run: Run, arguments: tuple[str, ...], code: int
+) -> None:
+    def bench(fine: bool = False) -> None:
+        """Answer."""
+        if not fine:
+            raise typer.Exit(1)
+
+    monkeypatch.setattr(lazy, "import_module", lambda name: SimpleNamespace(bench=bench))
+    result = run("bench", *arguments)
+    assert result.exit_code == code
+    assert "Traceback" not in result.output

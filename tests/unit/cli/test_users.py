@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,14 @@ def verify(token: str, data_dir: Path, now: int) -> Claims:
     return Signer(load_secret(None, data_dir), settings.auth.issuer, lambda: now).verify(token, TokenKind.ACCESS)
 
 
-def test_the_first_account_is_an_admin_and_all_are_listed(run: Run) -> None:
+def test_the_first_account_is_an_admin_and_all_are_listed(run: Run, tmp_path: Path) -> None:
     first = run("user", "add", "anna", "--nickname", "Anna [red] K.", "--password-stdin", stdin="correct horse\n")
     second = run("user", "add", "bert", "--password-stdin", stdin="correct horse\n")
     assert (first.stdout, second.stdout) == ("anna created (admin)\n", "bert created\n")
     head, *rows = [line.split() for line in run("user", "list").stdout.splitlines()]
     assert head[:2] == ["user", "nickname"]
     assert [row[0] for row in rows] == ["anna", "bert"]
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert rows[0][1:7] == ["Anna", "[red]", "K.", "human", "active", "yes"]
 
 
@@ -70,8 +72,6 @@ async def device_state(data_dir: Path, device_id: str) -> dict[str, str]:
 
 
 def test_a_token_is_a_logins_and_ends_when_the_account_does(run: Run, tmp_path: Path) -> None:
-    import asyncio
-
     add(run, "anna")
     token = run("user", "token", "anna", "--platform", "5").stdout.strip()
     claims = verify(token, tmp_path / "data", now=0)

@@ -40,6 +40,7 @@ class Reads(ast.NodeVisitor):
 
     def __init__(self) -> None:
         self.names: dict[str, set[str]] = {"settings": {""}}
+        self.classes = dict(CLASSES)  # also under the names that the module imports them by
         self.found: set[str] = set()
 
     def sections_of(self, node: ast.expr | None) -> set[str]:
@@ -55,9 +56,14 @@ class Reads(ast.NodeVisitor):
     def learn(self, name: str, annotation: ast.expr | None, value: ast.expr | None = None) -> None:
         """Note what a name holds, from its annotation or from what is assigned to it."""
         words = {part.id for part in ast.walk(annotation) if isinstance(part, ast.Name)} if annotation else set()
-        held = {CLASSES[word] for word in words & set(CLASSES)} | self.sections_of(value)
+        held = {self.classes[word] for word in words & set(self.classes)} | self.sections_of(value)
         if held:
             self.names.setdefault(name, set()).update(held)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for name in node.names:
+            if name.name in CLASSES:
+                self.classes[name.asname or name.name] = CLASSES[name.name]
 
     def visit_arg(self, node: ast.arg) -> None:
         self.learn(node.arg, node.annotation)
@@ -111,6 +117,7 @@ def keys_read() -> set[str]:
         ("settings.service.host", {"service.host"}),
         ("self._settings: Settings = x\nself._settings.inbox", {"inbox"}),
         ("def f(config: WsConfig | None):\n  config.in_flight", {"ws_config.in_flight"}),
+        ("from x import Presence as P\ndef f(p: P):\n  p.offline_delay", {"presence.offline_delay"}),
         ("def f(c: Settings):\n  a, b = c.rpc, 1\n  a.deadline", {"rpc.deadline"}),
         ("m = settings.observability.metrics\nm.port", {"observability.metrics.port"}),
         ("other.host", set()),

@@ -66,7 +66,7 @@ def test_libraries_log_through_the_same_door(lines: Lines) -> None:
 
 
 def test_what_our_own_lines_say_is_not_said_twice(lines: Lines) -> None:
-    for name in ("picows.server", "uvicorn.access", "uvicorn.error"):
+    for name in ("picows.server", "uvicorn.access", "uvicorn.error", "alembic.runtime.migration"):
         logging.getLogger(name).info("hello")
     assert lines() == []
 
