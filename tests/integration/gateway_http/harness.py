@@ -21,6 +21,7 @@ from resonance.services.accounts import Accounts
 from resonance.services.conversations import Conversations
 from resonance.services.friends import Friends
 from resonance.services.messages import Messages
+from tests.integration.gateway_http.generators import Shot
 from tests.integration.gateway_http.samples import PRINCIPAL, TOKEN
 
 
@@ -104,3 +105,17 @@ def check_problem(response: httpx2.Response, code: Code, status: int = 0) -> dic
         *("retry", "field", "retry_after_ms", "trace_id"),
     }
     return problem
+
+
+async def fire(client: httpx2.AsyncClient, shot: Shot) -> httpx2.Response:
+    """Send a generated request."""
+    headers = {"Content-Type": "application/json"}
+    return await client.request(shot.method, shot.target, content=shot.content, headers=headers)
+
+
+def check_answer(response: httpx2.Response) -> None:
+    """Check that a request succeeded, or was refused as a problem that is not the server's own mistake."""
+    if response.status_code != 200:
+        code = Code.of(response.json()["code"])
+        assert code.value.status < 500, response.text
+        check_problem(response, code, response.status_code)
