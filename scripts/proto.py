@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,24 +30,35 @@ def main() -> int:
     newest = max(path.stat().st_mtime for path in [*sources, Path(__file__)])
     if "--force" not in sys.argv and STAMP.exists() and STAMP.stat().st_mtime >= newest:
         return 0
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    staging = OUTPUT / "resonance"
+    with tempfile.TemporaryDirectory(dir=OUTPUT.parent, prefix=".proto-") as folder:
+        fresh = Path(folder) / OUTPUT.name
+        code = generate(sources, fresh)
+        if code:
+            return code
+        shutil.rmtree(OUTPUT, ignore_errors=True)
+        fresh.rename(OUTPUT)
+    STAMP.touch()
+    print(f"generated {len(sources)} contracts")
+    return 0
+
+
+def generate(sources: list[Path], output: Path) -> int:
+    """Generate from the contracts into a new folder; return protoc's exit code."""
+    staging = output / "resonance"
     staging.mkdir(parents=True)
-    outputs = [f"--{kind}_out={OUTPUT}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    outputs = [f"--{kind}_out={output}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
     includes = [f"--proto_path={SOURCE}", f"--proto_path={files('grpc_tools') / '_proto'}"]
     code = int(protoc.main(["protoc", *includes, *outputs, *map(str, sources)]))
     if code:
         return code
     for child in staging.iterdir():
-        child.rename(OUTPUT / child.name)
+        child.rename(output / child.name)
     staging.rmdir()
-    for path in [*OUTPUT.rglob("*.py"), *OUTPUT.rglob("*.pyi")]:
+    for path in [*output.rglob("*.py"), *output.rglob("*.pyi")]:
         text = _IMPORT.sub(r"\1 resonance._proto.\2", path.read_text())
         path.write_text(_QUALIFIED.sub(r"resonance._proto.\1", text))
-    for folder in [OUTPUT, *(p for p in OUTPUT.rglob("*") if p.is_dir())]:
-        (folder / "__init__.py").touch()
-    STAMP.touch()
-    print(f"generated {len(sources)} contracts")
+    for package in [output, *(p for p in output.rglob("*") if p.is_dir())]:
+        (package / "__init__.py").touch()
     return 0
 
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from resonance.config import Settings
-from resonance.domain.errors import ServiceError
+from resonance.config import Settings, paths
+from resonance.domain.errors import ServiceError, invalid
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
-from resonance.logic.secret import SecretError, load_secret
+from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
 
@@ -45,13 +45,12 @@ def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
 
     Args:
         ready: called once everything listens, with the addresses by name.
+
+    Raises:
+        ServiceError, SecretError, OSError: why it cannot start, in words for the operator.
     """
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(Node(role, settings, ready).run())
-    except (OSError, ValueError, ServiceError, SecretError) as exc:
-        log.error("cannot start", reason=str(exc))
-        return 1
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(Node(role, settings, ready).run())
     return 0
 
 
@@ -126,7 +125,9 @@ class Node:
         from resonance.rpc.server import RpcServer
 
         store = await self._open_store()
-        server = RpcServer(self._settings.roles.repo_listen, [(Store, store)], None, self._settings.rpc)
+        server = RpcServer(
+            paths.address(self._settings, self._settings.roles.repo_listen), [(Store, store)], None, self._settings.rpc
+        )
         await self._start_rpc("repo", server)
 
     async def _logic(self) -> None:
@@ -152,7 +153,8 @@ class Node:
             (Messages, logic.services.messages),
             (Delivery, logic.delivery),
         ]
-        server = RpcServer(self._settings.roles.logic_listen, services, logic.link, self._settings.rpc)
+        listen = paths.address(self._settings, self._settings.roles.logic_listen)
+        server = RpcServer(listen, services, logic.link, self._settings.rpc)
         await self._start_rpc("logic", server)
 
     async def _task(self) -> None:
@@ -193,10 +195,9 @@ class Node:
         from resonance.repo.role import RepoRole
 
         settings = self._settings.store
-        path = settings.path or self._settings.data_dir / "resonance.db"
         if settings.synchronous != "full":
             log.warning("a power cut can lose acked messages", **{"store.synchronous": settings.synchronous})
-        store = SqliteStore(path, settings)
+        store = SqliteStore(paths.database(self._settings), settings)
         await store.start()
 
         async def close() -> None:
@@ -258,10 +259,10 @@ class Node:
 
     def _endpoint(self, service: str) -> str:
         try:
-            return self._settings.endpoints[service]
+            return paths.address(self._settings, self._settings.endpoints[service])
         except KeyError:
             known = ", ".join(sorted(self._settings.endpoints))
-            raise ValueError(f"endpoints has no address for {service}; it has {known}") from None
+            raise invalid("endpoints", f"endpoints has no address for {service}; it has {known}") from None
 
     def _channel(self, service: str) -> Channel:
         from resonance.rpc.channel import open_channel

@@ -10,3 +10,9 @@ from resonance.config.settings import Settings
 def database(settings: Settings) -> Path:
     """Return the path of the SQLite file."""
     return settings.store.path or settings.data_dir / "resonance.db"
+
+
+def address(settings: Settings, text: str) -> str:
+    """Return where a role listens: a relative path of a unix socket is below the data folder."""
+    path = text.removeprefix("unix:")
+    return text if path == text or Path(path).is_absolute() else f"unix:{settings.data_dir / path}"

@@ -329,10 +329,10 @@ class Rpc(Section):
 class Roles(Section):
     """Where roles listen when they run on their own."""
 
-    logic_listen: Address = "unix:data/logic.sock"
-    """Address of logic: unix:path or host:port."""
-    repo_listen: Address = "unix:data/repo.sock"
-    """Address of repo: unix:path or host:port."""
+    logic_listen: Address = "unix:logic.sock"
+    """Address of logic: unix:path (relative ones are below data_dir) or host:port."""
+    repo_listen: Address = "unix:repo.sock"
+    """Address of repo: unix:path (relative ones are below data_dir) or host:port."""
 
 
 class Settings(Section):
@@ -345,8 +345,8 @@ class Settings(Section):
     """Name of logic in `endpoints`."""
     repo_service_name: Name = "repo-service"
     """Name of repo in `endpoints`."""
-    endpoints: dict[str, Address] = {"logic-service": "unix:data/logic.sock", "repo-service": "unix:data/repo.sock"}
-    """Where other roles are, by service name: unix:path or host:port."""
+    endpoints: dict[str, Address] = {"logic-service": "unix:logic.sock", "repo-service": "unix:repo.sock"}
+    """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port."""
     roles: Roles = Roles()
     rpc: Rpc = Rpc()
     ws_config: WsConfig = WsConfig()

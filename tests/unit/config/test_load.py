@@ -115,7 +115,7 @@ def test_an_endpoint_that_is_set_leaves_the_others(tmp_path: Path) -> None:
     loaded = read(tmp_path, RESONANCE_ENDPOINTS='{"other": "unix:/x"}')
     assert loaded.settings.endpoints == {
         "logic-service": "host:1",
-        "repo-service": "unix:data/repo.sock",
+        "repo-service": "unix:repo.sock",
         "other": "unix:/x",
     }
 
