@@ -28,28 +28,33 @@ async def info(tx: Tx) -> StoreInfo:
 
 
 async def lease_worker(tx: Tx, owner: str, ttl_ms: int) -> int:
-    """See `Store.lease_worker`. A free id is preferred to one whose lease ran out."""
-    rows = await tx.all("SELECT worker_id, owner, expires_at FROM workers ORDER BY expires_at")
-    worker = next((row["worker_id"] for row in rows if row["owner"] == owner), None)
-    if worker is None:
-        worker = await _vacate(tx, {row["worker_id"]: row["expires_at"] for row in rows})
-        await tx.run(
-            "INSERT INTO workers (worker_id, owner, expires_at) VALUES (:worker, :owner, 0)", worker=worker, owner=owner
-        )
-    await tx.run("UPDATE workers SET expires_at = :at WHERE worker_id = :worker", at=tx.now + ttl_ms, worker=worker)
-    return int(worker)
-
-
-async def _vacate(tx: Tx, leases: dict[int, int]) -> int:
-    """Return a worker id without a row: one never leased, or else the one whose lease ran out first."""
-    free = next((worker for worker in range(WORKERS) if worker not in leases), None)
-    if free is not None:
-        return free
-    worker, expires_at = next(iter(leases.items()))
-    if expires_at > tx.now:
-        raise ServiceError(Code.LIMIT_REACHED, f"all {WORKERS} worker ids are leased")
-    await tx.run("DELETE FROM workers WHERE worker_id = :worker", worker=worker)
+    """See `Store.lease_worker`. An id that was never leased is preferred to one whose lease ran out."""
+    row = await tx.one("SELECT worker_id FROM workers WHERE owner = :owner", owner=owner)
+    if row is not None:
+        worker = int(row["worker_id"])
+        await tx.run("UPDATE workers SET expires_at = :at WHERE worker_id = :worker", at=tx.now + ttl_ms, worker=worker)
+        return worker
+    worker = await _vacate(tx)
+    await tx.run(
+        "INSERT INTO workers (worker_id, owner, expires_at) VALUES (:worker, :owner, :at)",
+        worker=worker,
+        owner=owner,
+        at=tx.now + ttl_ms,
+    )
     return worker
+
+
+async def _vacate(tx: Tx) -> int:
+    """Return a worker id without a row; when all have one, that whose lease ran out first loses it."""
+    rows = await tx.all("SELECT worker_id, expires_at FROM workers ORDER BY expires_at")
+    leased = {row["worker_id"] for row in rows}
+    if len(leased) < WORKERS:
+        return next(worker for worker in range(WORKERS) if worker not in leased)
+    first = rows[0]
+    if first["expires_at"] > tx.now:
+        raise ServiceError(Code.LIMIT_REACHED, f"all {WORKERS} worker ids are leased")
+    await tx.run("DELETE FROM workers WHERE worker_id = :worker", worker=first["worker_id"])
+    return int(first["worker_id"])
 
 
 async def touch_last_seen(tx: Tx, user_ids: Sequence[str], at: int) -> None:
