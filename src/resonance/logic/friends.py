@@ -35,8 +35,7 @@ class FriendsLogic(Friends):
             raise ServiceError(Code.BLOCKED, f"you have blocked {other}: end that first")
         if not (relation.requested or relation.requested_by):
             await self._check_unanswered(caller.user_id)
-        instant = self._instant and not relation.blocked_by
-        status = await self._store.request_friend(caller.user_id, other, text, instant)
+        status = await self._store.request_friend(caller.user_id, other, text, self._instant)
         self._forget_single(caller.user_id, other)
         return status
 

@@ -41,7 +41,7 @@ class Passwords:
         self._least = config.password_min
         self._most = config.password_max
         self._hasher = Argon2Hasher(time_cost=config.hash_time, memory_cost=config.hash_memory_kib, parallelism=1)
-        self._dummy = self._hasher.hash(secrets.token_hex(16))
+        self._dummy = self._hasher.hash(secrets.token_hex(16))  # of a password that nobody knows
         self._pool = ThreadPoolExecutor(config.hash_workers, thread_name_prefix="password")
         self._waiting = 0  # jobs handed to the pool whose caller still waits
 
@@ -76,7 +76,7 @@ class Passwords:
         await asyncio.to_thread(self._pool.shutdown, wait=True)
 
     def _verify(self, password: str, stored: str) -> Verdict:
-        right = self._hasher.verify(password, stored or self._dummy) and bool(stored)
+        right = self._hasher.verify(password, stored or self._dummy)
         if right and self._hasher.check_needs_rehash(stored):
             return Verdict(True, self._hasher.hash(password))
         return Verdict(right)

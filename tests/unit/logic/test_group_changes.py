@@ -24,7 +24,7 @@ NOW = 1_000
 
 def state(**fields: object) -> ConversationState:
     """Return a group of version 7 that ann owns; bob is a member, cleo left it."""
-    members = {
+    members: dict[str, Member] = {
         ANN: Member(GROUP, ANN, role=Role.OWNER),
         BOB: Member(GROUP, BOB),
         CLEO: Member(GROUP, CLEO, status=MemberStatus.LEFT),
