@@ -108,6 +108,8 @@ def _run(plan: Plan, names: Sequence[str], *, quiet: bool) -> list[Measure]:
 
 
 def _allow_files() -> None:
-    """Let this process and those it starts open as many files as they may: a connection is one on each side."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Let this process and those it starts open a file per connection, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

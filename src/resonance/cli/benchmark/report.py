@@ -57,14 +57,12 @@ def print_table(measures: Sequence[Measure], console: Console) -> None:
     """Print one line per measure, and the failed checks below."""
     table = Table(title=f"Resonance {__version__} on {machine()}", title_justify="left")
     table.add_column("scenario")
-    table.add_column("unit")
-    names = ("units", "/s", "CPU µs/unit", "ack ms", "delivery ms", "connect ms", "KiB/conn", "RSS MiB", "checks")
-    for name in names:
+    for name in ("rate", "CPU µs", "ms: p50 / p99 / p99.9", "memory", "checks"):
         table.add_column(name, justify="right")
     for measure in measures:
         table.add_row(*_row(measure))
     console.print(table)
-    console.print("[dim]latencies: p50 / p99 / p99.9; CPU: user + system of the server, derived work included[/]")
+    console.print("[dim]CPU: the server's, user + system, per unit of the rate, derived work included[/]")
     for measure in measures:
         for text in measure.texts:
             console.print(f"[red]{measure.scenario}:[/] ", end="")
@@ -72,25 +70,24 @@ def print_table(measures: Sequence[Measure], console: Console) -> None:
 
 
 def _row(measure: Measure) -> list[str]:
+    latencies = (("ack", measure.ack_ms), ("delivery", measure.delivery_ms), ("connect", measure.connect_ms))
+    memory = (_with("KiB/conn", measure.kib_per_connection, 1), _with("MiB", measure.rss_mib, 0))
     return [
         measure.scenario,
-        measure.unit,
-        f"{measure.units:,}",
-        f"{measure.per_second:,.0f}",
-        _number(measure.cpu_us, 2 if measure.unit == "frame" else 1),
-        *(_latency(values) for values in (measure.ack_ms, measure.delivery_ms, measure.connect_ms)),
-        _number(measure.kib_per_connection, 1),
-        _number(measure.rss_mib, 0),
+        f"{measure.per_second:,.0f}\n{measure.unit}s/s",
+        "" if measure.cpu_us is None else f"{measure.cpu_us:,.2f}",
+        "\n".join(f"{name} {_latency(values)}" for name, values in latencies if values),
+        "\n".join(text for text in memory if text),
         f"[red]{measure.faults} failed[/]" if measure.faults else "[green]ok[/]",
     ]
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:,.{digits}f}"
+def _with(unit: str, value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f} {unit}"
 
 
-def _latency(values: tuple[float, float, float] | None) -> str:
-    return "" if values is None else " / ".join(f"{value:.1f}" for value in values)
+def _latency(values: tuple[float, float, float]) -> str:
+    return " / ".join(f"{value:.1f}" for value in values)
 
 
 def as_json(measures: Sequence[Measure]) -> str:

@@ -72,18 +72,20 @@ class Server:
             return
         deadline = time.monotonic() + DRAIN_TIMEOUT
         before: dict[bytes, float] = {}
-        while time.monotonic() < deadline:
-            now = self._work()
-            waiting = sum(value for name, value in now.items() if not name.startswith(b"task_events_total"))
-            if waiting == 0 and now == before:
-                return
-            before = now
-            time.sleep(PAUSE)
+        with httpx2.Client(timeout=10, trust_env=False) as http:
+            while time.monotonic() < deadline:
+                now = _work(http.get(self.metrics).content)
+                waiting = sum(value for name, value in now.items() if not name.startswith(b"task_events_total"))
+                if waiting == 0 and now == before:
+                    return
+                before = now
+                time.sleep(PAUSE)
         raise TimeoutError(f"derived work was not done {DRAIN_TIMEOUT:.0f} s after the load: {before}")
 
-    def _work(self) -> dict[bytes, float]:
-        page = httpx2.get(self.metrics, timeout=10, trust_env=False).content
-        return {name + labels: float(value) for name, labels, value in _WORK.findall(page)}
+
+def _work(page: bytes) -> dict[bytes, float]:
+    """Return what a metrics page says of work that is done and work that waits."""
+    return {name + labels: float(value) for name, labels, value in _WORK.findall(page)}
 
 
 @contextmanager
@@ -118,12 +120,13 @@ def started(folder: Path, environment: dict[str, str] | None = None) -> Iterator
 
 def _wait_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx2.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200:
-                return
-        except httpx2.TransportError:
-            time.sleep(0.01)
+    with httpx2.Client(timeout=5, trust_env=False) as http:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if http.get(f"{url}/readyz").status_code == 200:
+                    return
+            except httpx2.TransportError:
+                time.sleep(0.02)
     tail = log.read_text(errors="replace")[-2000:]
     raise RuntimeError(f"the server was not ready in {READY_TIMEOUT:.0f} s; its log ends with:\n{tail}")
 
