@@ -147,6 +147,13 @@ async def seqs(store: Store, user_id: str, conversation_id: str) -> list[int]:
     return [entry.seq for entry in page.entries]
 
 
+async def tick(store: Store) -> None:
+    """Return when the store's clock has moved on, so that what follows is later than what was."""
+    began = (await store.info()).now
+    while (await store.info()).now == began:
+        pass
+
+
 async def head(store: Store) -> int:
     """Return the outbox's last position."""
     return (await store.outbox(0, 1, 0)).head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from resonance.domain.errors import Code
 from resonance.domain.model import Device, DeviceState, UserStatus
 from resonance.ports.store import NewDevice, OpenedDevice, Store
-from tests.contract.store.making import people, person, refused
+from tests.contract.store.making import people, person, refused, tick
 
 HOUR = 3_600_000
 
@@ -87,7 +87,7 @@ class DevicesSuite:
         await person(store, "anna")
         for device_id in ("d1", "d2", "d3"):
             await login(store, "anna", device_id, max_devices=3)
-            await _until_later(store)
+            await tick(store)
         await rotate(store, "d1", "d1-1", "d1-2")  # used now: d2 is the oldest
         assert [device.id for device in (await login(store, "anna", "d4", max_devices=3)).closed] == ["d2"]
         assert {device.id for device in await store.devices("anna")} == {"d1", "d3", "d4"}
@@ -111,7 +111,7 @@ class DevicesSuite:
         await person(store, "anna")
         for device_id in ("d1", "d2", "d3"):
             await login(store, "anna", device_id)
-            await _until_later(store)
+            await tick(store)
         await rotate(store, "d2", "d2-1", "d2-2")
         assert [device.id for device in await store.devices("anna")] == ["d2", "d3", "d1"]
 
@@ -139,7 +139,7 @@ class DevicesSuite:
         await person(store, "anna")
         await login(store, "anna", "d1")
         await rotate(store, "d1", "d1-1", "d1-2")
-        await _until_later(store)
+        await tick(store)
         accepted, device = await rotate(store, "d1", "d1-1", "d1-3", grace_ms=0)
         assert (accepted, device.state) == (False, DeviceState.REVOKED)
         assert await store.device_states(["d1"]) == {"d1": "revoked"}
@@ -196,10 +196,3 @@ class DevicesSuite:
         await login(store, "anna", "d1")
         assert await store.device_states([]) == {}
         assert await store.device_states(["d1", "d1", "x' OR '1'='1"]) == {"d1": "active"}
-
-
-async def _until_later(store: Store) -> None:
-    """Return when the store's clock has moved on, by asking it."""
-    began = (await store.info()).now
-    while (await store.info()).now == began:
-        pass

@@ -41,6 +41,7 @@ from tests.contract.store.making import (
     say,
     seqs,
     state,
+    tick,
 )
 
 
@@ -240,9 +241,7 @@ class GroupsSuite:
         await people(store, "anna", "bert")
         made = await group(store, "anna", "bert")
         untouched = await member(store, made.id, "anna")
-        began = (await store.info()).now
-        while (await store.info()).now == began:
-            pass
+        await tick(store)
         after = await change(store, made, mute("bert", 9))
         assert after.updated_at > made.updated_at
         assert (await member(store, made.id, "bert")).updated_at == after.updated_at
@@ -341,9 +340,7 @@ class GroupsSuite:
         await people(store, "anna", "bert", "cleo")
         made = await group(store, "anna")
         await store.request_join(made.id, "cleo", "first")
-        began = (await store.info()).now
-        while (await store.info()).now == began:
-            pass
+        await tick(store)
         await store.request_join(made.id, "bert", "")
         await store.request_join(made.id, "cleo", "second")
         assert [(wish.user_id, wish.message) for wish in await store.join_requests(made.id)] == [
