@@ -31,6 +31,8 @@ ROUTERS = (
     auth.admin_router,
     health.router,
 )
+ROUTES = tuple(route for router in ROUTERS for route in router.routes)
+"""All routes, with their full paths. `include_router` would build each a second time, in the first request."""
 
 
 def create_app(
@@ -53,16 +55,13 @@ def create_app(
     app = DocumentedApp(
         title="Resonance",
         version=__version__,
-        docs_url=None,
-        redoc_url=None,
+        routes=list(ROUTES),
+        openapi_url=None,  # ours is at /openapi.json
         redirect_slashes=False,
-        strict_content_type=False,
         lifespan=lifespan,
     )
     context.bind(app, context.Context(services, settings, health, authenticator, server_key))
     middleware.install(app, settings)
-    for router in ROUTERS:
-        app.include_router(router)
-    errors.install(app, [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)])
+    errors.install(app, [route for route in ROUTES if isinstance(route, APIRoute)])
     install_docs(app)
     return app

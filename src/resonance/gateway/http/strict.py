@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
@@ -37,3 +37,8 @@ class StrictRoute(APIRoute):
             return await handle(StrictRequest(request.scope, request.receive))
 
         return handle_strictly
+
+
+def api_router(prefix: str, tag: str) -> APIRouter:
+    """Return a router whose routes read bodies strictly as JSON, whether or not the client calls them that."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute, strict_content_type=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from resonance.domain.errors import Code, ServiceError
 from resonance.gateway.http.context import AccountsOf, AddressOf, CallerOf, ContextOf, TokenOf
 from resonance.gateway.http.refusals import refusals
@@ -23,13 +21,13 @@ from resonance.gateway.http.schemas.users import (
     registration,
     tokens_out,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 DEAD = frozenset({Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED, Code.USER_DISABLED})
 """What a token that needs no logging out is refused with."""
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=StrictRoute)
-admin_router = APIRouter(prefix="/api/v1/admin", tags=["admin"], route_class=StrictRoute)
+router = api_router("/api/v1/auth", "auth")
+admin_router = api_router("/api/v1/admin", "admin")
 
 
 @router.post(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from resonance.domain.errors import Code, invalid
 from resonance.gateway.http.context import CallerOf, ConversationsOf, MessagesOf
 from resonance.gateway.http.refusals import refusals
@@ -29,12 +27,12 @@ from resonance.gateway.http.schemas.messages import (
     read_out,
     readers_out,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 MAX_HISTORY = 200
 MEMBERS_ONLY = refusals(Code.CONVERSATION_NOT_FOUND, Code.NOT_MEMBER)
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"], route_class=StrictRoute)
+router = api_router("/api/v1/conversations", "conversations")
 
 
 @router.get("", operation_id="list_conversations", summary="The caller's conversations", responses=refusals())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
-
 from resonance.domain.errors import Code
 from resonance.gateway.http.context import CallerOf, FriendsOf
 from resonance.gateway.http.refusals import refusals
@@ -23,12 +21,12 @@ from resonance.gateway.http.schemas.friends import (
     friends_out,
     relation_out,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 REQUEST_REFUSALS = refusals(Code.USER_NOT_FOUND, Code.ALREADY_FRIENDS, Code.BLOCKED, Code.LIMIT_REACHED)
 
-router = APIRouter(prefix="/api/v1/friends", tags=["friends"], route_class=StrictRoute)
-blocks_router = APIRouter(prefix="/api/v1/blocks", tags=["friends"], route_class=StrictRoute)
+router = api_router("/api/v1/friends", "friends")
+blocks_router = api_router("/api/v1/blocks", "friends")
 
 
 @router.get("", operation_id="list_friends", summary="The caller's friends", responses=refusals())

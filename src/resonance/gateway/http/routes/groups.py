@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from resonance.domain.errors import Code
 from resonance.domain.windows import History
@@ -32,7 +32,7 @@ from resonance.gateway.http.schemas.groups import (
     new_group,
     role_of,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 
 async def _conversation(group_id: str) -> str:
@@ -45,7 +45,7 @@ GroupOf = Annotated[str, Depends(_conversation)]
 ACCESS = (Code.CONVERSATION_NOT_FOUND, Code.NOT_MEMBER, Code.MEMBER_INACTIVE)
 RULE = refusals(*ACCESS, Code.ROLE_INSUFFICIENT, Code.OWNER_MUST_STAY, Code.CONVERSATION_DISSOLVED, Code.STALE)
 
-router = APIRouter(prefix="/api/v1/groups", tags=["groups"], route_class=StrictRoute)
+router = api_router("/api/v1/groups", "groups")
 
 
 @router.post(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from resonance.domain.errors import Code
 from resonance.domain.model import Caller
 from resonance.gateway.http.context import CallerOf, Context, ContextOf
 from resonance.gateway.http.refusals import refusals
 from resonance.gateway.http.schemas.messages import ConversationSendBody, SendBody, SentOut, send_item, sent_out
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 from resonance.observe.trace import current_trace
 
 SEND_REFUSALS = refusals(
@@ -25,7 +23,7 @@ SEND_REFUSALS = refusals(
     Code.USER_NOT_FOUND,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["messages"], route_class=StrictRoute)
+router = api_router("/api/v1", "messages")
 
 
 @router.post("/messages", operation_id="send_message", summary="Send a message", responses=SEND_REFUSALS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from resonance.domain.errors import Code, invalid
 from resonance.domain.model import ConversationView, NewGroup
@@ -24,14 +24,14 @@ from resonance.gateway.http.schemas.session import (
     push_message_out,
     session_out,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 PAGE = 200
 MAX_SESSIONS = 1_000
 """Longest list; it has no pages. Longer ones are read at /conversations."""
 MAX_FOUND = 50
 
-router = APIRouter(prefix="/api/v1/session", tags=["session"], route_class=StrictRoute)
+router = api_router("/api/v1/session", "session")
 
 
 @router.get("/list", operation_id="list_sessions", summary="The caller's sessions", responses=refusals())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from resonance.domain.errors import Code
 from resonance.gateway.http.context import CallerOf, MessagesOf
@@ -12,9 +12,9 @@ from resonance.gateway.http.refusals import refusals
 from resonance.gateway.http.routes.params import Limit500, Limit1000, SeqQuery
 from resonance.gateway.http.schemas.messages import InboxOut, inbox_out
 from resonance.gateway.http.schemas.sync import SyncOut, sync_out
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
-router = APIRouter(prefix="/api/v1", tags=["sync"], route_class=StrictRoute)
+router = api_router("/api/v1", "sync")
 
 
 @router.get("/sync", operation_id="sync", summary="What changed", responses=refusals(Code.REFETCH))

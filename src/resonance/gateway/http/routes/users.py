@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from resonance.domain.errors import Code, invalid
 from resonance.gateway.http.context import AccountsOf, CallerOf
@@ -20,11 +20,11 @@ from resonance.gateway.http.schemas.users import (
     user_changes,
     user_out,
 )
-from resonance.gateway.http.strict import StrictRoute
+from resonance.gateway.http.strict import api_router
 
 MAX_PRESENCE = 500
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictRoute)
+router = api_router("/api/v1/users", "users")
 
 
 @router.get("/info", operation_id="get_own_info", summary="The caller's profile", responses=refusals())

@@ -65,4 +65,3 @@ Seq = Annotated[int, Field(ge=0, le=MAX_INT64)]
 Platform = Annotated[
     int, Field(ge=0, le=5, description="What the device is: 0 unknown, 1 iOS, 2 Android, 3 Windows, 4 macOS, 5 web.")
 ]
-UserIds = Annotated[list[str], Field(max_length=1_000)]
