@@ -28,6 +28,7 @@ class Kind(IntEnum):
     CUSTOM = 100
 
 
+_TEXT = int(Kind.TEXT)
 KIND_NAMES = {kind.name.lower(): kind for kind in Kind}
 CLIENT_KINDS = frozenset(Kind) - {Kind.SYSTEM}
 COUNTED = CLIENT_KINDS
@@ -50,25 +51,29 @@ def parse_kind(name: str) -> Kind:
 def check_content(kind: int, content: str, extra: str) -> None:
     """Refuse content that is empty, too large or, for `extra`, no JSON object.
 
+    That both can be written as UTF-8 is checked by `body_hash`, which has to encode them anyway.
+
     Args:
         content: the text, or for other kinds the text form of what the kind carries (a URL, a JSON document).
         extra: "" or a JSON object as text, carried along untouched.
     """
-    if kind not in CLIENT_KINDS:
+    if kind == _TEXT:
+        if not 0 < len(content) <= MAX_TEXT:
+            _refuse_text(content)
+    elif kind not in CLIENT_KINDS:
         raise invalid("type", f"{kind} is not a kind of message a client may send")
-    if not content:
+    elif not content:
         raise invalid("content", "the content is empty")
-    if not _is_unicode(content):
-        raise invalid("content", "the content holds half a surrogate pair, which is no character")
-    if kind == Kind.TEXT:
-        if len(content) > MAX_TEXT:
-            raise ServiceError(
-                Code.TOO_LARGE, f"the text has {len(content)} characters; {MAX_TEXT} are allowed", field="content"
-            )
-    elif len(content.encode()) > MAX_CONTENT:
+    elif len(content) > MAX_CONTENT or len(content.encode(errors="replace")) > MAX_CONTENT:
         raise ServiceError(Code.TOO_LARGE, f"the content is over {MAX_CONTENT} bytes", field="content")
     if extra:
         check_extra(extra)
+
+
+def _refuse_text(text: str) -> None:
+    if not text:
+        raise invalid("content", "the content is empty")
+    raise ServiceError(Code.TOO_LARGE, f"the text has {len(text)} characters; {MAX_TEXT} are allowed", field="content")
 
 
 def check_extra(extra: str, field: str = "extra") -> None:
@@ -95,5 +100,13 @@ def _is_unicode(text: str) -> bool:
 
 
 def body_hash(conversation_id: str, kind: int, content: str, extra: str) -> bytes:
-    """Return the 16 bytes that say whether two sends under one key are the same message."""
-    return hashlib.blake2b(f"{conversation_id}\0{kind}\0{content}\0{extra}".encode(), digest_size=16).digest()
+    """Return the 16 bytes that say whether two sends under one key are the same message.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for half a surrogate pair, which is no character and cannot be stored.
+    """
+    try:
+        body = f"{conversation_id}\0{kind}\0{content}\0{extra}".encode()
+    except UnicodeEncodeError:
+        raise invalid("content", "the content holds half a surrogate pair, which is no character") from None
+    return hashlib.blake2b(body, digest_size=16).digest()

@@ -40,6 +40,7 @@ from resonance.services.link import (
 
 log = structlog.get_logger(__name__)
 
+
 class Links:
     """The gateways that are linked now, and the way down to each; also ends devices' connections (`seams.Kicker`)."""
 

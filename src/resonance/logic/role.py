@@ -115,6 +115,7 @@ class LogicRole:
         if self._link is not None:
             await self._link.close()
         self._passwords.close()
+        await self._passwords.join()
 
     async def _renew_lease(self) -> None:
         while True:

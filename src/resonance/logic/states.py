@@ -7,7 +7,7 @@ refuses another one. So the cache needs no invalidation to be correct, only to b
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from resonance.domain.model import Conversation, ConversationKind, ConversationState
 from resonance.observe import metrics
@@ -18,16 +18,18 @@ class CachedState:
     """A state with what the hot path derives from it once.
 
     Attributes:
-        state: as loaded.
+        state: as loaded; `id` and `version` are its conversation's.
         audience: handles of the present members, when the state is complete; deliveries go to them.
         senders: users who were found to have the right to send, and keep it for as long as this version holds.
         known: users whose rows were asked for, found or not (only kept for states that are not complete).
     """
 
-    __slots__ = ("audience", "known", "senders", "state")
+    __slots__ = ("audience", "id", "known", "senders", "state", "version")
 
     def __init__(self, state: ConversationState, known: set[str]) -> None:
         self.state = state
+        self.id = state.conversation.id
+        self.version = state.conversation.version
         self.audience: list[str] = (
             [member.user_id for member in state.members.values() if member.active] if state.complete else []
         )
@@ -61,7 +63,7 @@ class States:
         await self.load(wanted)
         return {key: cached.state for key in wanted if (cached := self._cached.get(key)) is not None}
 
-    async def load(self, wanted: dict[str, Sequence[str]]) -> None:
+    async def load(self, wanted: Mapping[str, Sequence[str]]) -> None:
         """Make sure that the states are cached with the rows of the users named for each; one read for all of them."""
         missing = [key for key, users in wanted.items() if not self._covers(key, users)]
         metrics.logic_cache.labels("hit").inc(len(wanted) - len(missing))

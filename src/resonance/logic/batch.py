@@ -1,0 +1,153 @@
+"""A batch on its way through the pipeline: its items, where each goes, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import UserId, check_handle, single_id
+from resonance.domain.model import Appended, Entry, NewEntry, SendAnswer, SendItem
+from resonance.logic.delivery import Committed
+from resonance.logic.states import CachedState
+
+# Making a NamedTuple through its own __new__ costs twice as much, and this is done several times per message.
+_new = tuple.__new__
+
+
+class AnswerSink(Protocol):
+    """Where answers go: a gateway's link, or a caller that waits for one.
+
+    Attributes:
+        gateway: the gateway's id, "" for none: entries are not pushed back to the connection they came from.
+    """
+
+    gateway: str
+
+    def answer(self, answers: list[SendAnswer]) -> None:
+        """Take answers, in the order in which their items were put."""
+
+
+class Batch:
+    """The items of one commit.
+
+    Attributes:
+        items, sinks, conversations: in arrival order; a conversation is "" where the recipient is no handle.
+        refusals: why an item is not to be stored, by its index; it still may have been stored before.
+        committed: what was stored, by conversation, for delivery.
+        positions: outbox positions that this batch got.
+    """
+
+    def __init__(self, batch: list[tuple[AnswerSink, SendItem]]) -> None:
+        self.sinks = [sink for sink, _ in batch]
+        self.items = [item for _, item in batch]
+        self.refusals: dict[int, ServiceError] = {}
+        self.conversations = [
+            item.conversation_id or self._single(index, item) for index, item in enumerate(self.items)
+        ]
+        self.committed: dict[str, Committed] = {}
+        self.positions: list[int] = []
+        self._answers: list[SendAnswer | None] = [None] * len(batch)
+
+    def _single(self, index: int, item: SendItem) -> str:
+        """Return the id of the single conversation that an item names by its recipient."""
+        try:
+            return single_id(UserId(item.sender), check_handle(item.to_user, "to_user"))
+        except ServiceError as exc:
+            self.refusals[index] = exc
+            return ""
+
+    def unanswered(self, indices: list[int]) -> list[int]:
+        """Return those of the items that have no answer yet."""
+        return [index for index in indices if self._answers[index] is None]
+
+    def store(self, index: int, entry: NewEntry, result: Appended, cached: CachedState) -> None:
+        """Note a stored item: its answer, and the entry for delivery."""
+        conversation_id, _, message_id, sender, key, _, kind, content, extra = entry
+        _, _, seq, ordinal, created_at = result
+        item = self.items[index]
+        connection = item.connection
+        self._answers[index] = _new(
+            SendAnswer,
+            (item.ref, connection, message_id, seq, ordinal, created_at, conversation_id, key, "", ""),
+        )
+        committed = self.committed.get(conversation_id)
+        if committed is None:
+            committed = self.committed[conversation_id] = Committed(cached, [], [])
+        committed.entries.append(
+            _new(
+                Entry,
+                (conversation_id, seq, message_id, sender, key, kind, content, extra, ordinal, created_at),
+            )
+        )
+        committed.origins.append((self.sinks[index].gateway, connection))
+
+    def answer(self, index: int, found: Appended) -> None:
+        """Note that an item was stored before."""
+        item = self.items[index]
+        self._answers[index] = SendAnswer(
+            item.ref,
+            item.connection,
+            found.message_id,
+            found.seq,
+            found.ordinal,
+            found.created_at,
+            self.conversations[index],
+            item.client_msg_id,
+            "",
+            "",
+        )
+
+    def refuse(self, index: int, refusal: ServiceError) -> None:
+        """Note that an item is refused for good."""
+        self.refusals[index] = refusal
+        self._answers[index] = refused(self.items[index], self.conversations[index], refusal)
+
+    def refuse_rest(self, refusal: ServiceError) -> None:
+        """Refuse whatever has no answer yet."""
+        for index in self.unanswered(list(range(len(self.items)))):
+            self.refuse(index, self.refusals.get(index, refusal))
+
+    def send_answers(self) -> None:
+        """Hand every answer to its sink, in one list per sink."""
+        by_sink: dict[AnswerSink, list[SendAnswer]] = {}
+        last: AnswerSink | None = None
+        for sink, answer in zip(self.sinks, self._answers, strict=True):
+            if sink is not last:
+                answers, last = by_sink.setdefault(sink, []), sink
+            if answer is not None:
+                answers.append(answer)
+        for sink, answers in by_sink.items():
+            sink.answer(answers)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how many items were stored (now or before) and how many refused, by code."""
+        counts: dict[str, int] = {}
+        for refusal in self.refusals.values():
+            counts[refusal.code.text] = counts.get(refusal.code.text, 0) + 1
+        counts["stored"] = len(self.items) - len(self.refusals)
+        return counts
+
+
+def refused(item: SendItem, conversation_id: str, refusal: ServiceError) -> SendAnswer:
+    """Return the answer to an item that is refused."""
+    return SendAnswer(
+        item.ref,
+        item.connection,
+        0,
+        0,
+        0,
+        0,
+        conversation_id,
+        item.client_msg_id,
+        refusal.code.text,
+        refusal.message,
+    )
+
+
+def conflict(key: str) -> ServiceError:
+    """Return the refusal of a key that stands for another message."""
+    return ServiceError(
+        Code.KEY_CONFLICT,
+        f"client_msg_id {key!r} was used for another message: use a new one",
+        field="client_msg_id",
+    )
