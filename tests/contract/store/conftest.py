@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from resonance.config.settings import StoreConfig
+from resonance.engines.sqlite import connection
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.ports.store import Store
 
@@ -20,3 +21,15 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     yield engine
     engine.close()
     await engine.join()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A function that lets the store's clock jump ahead by so many ms."""
+    real, ahead = connection.wall_ms, [0]
+    monkeypatch.setattr(connection, "wall_ms", lambda: real() + ahead[0])
+
+    def jump(ms: int) -> None:
+        ahead[0] += ms
+
+    return jump

@@ -6,6 +6,7 @@ from tests.contract.store.suite_append import AppendSuite
 from tests.contract.store.suite_entries import EntriesSuite
 from tests.contract.store.suite_inbox import InboxSuite
 from tests.contract.store.suite_outbox import HouseSuite, OutboxSuite
+from tests.contract.store.suite_sync import SyncSuite
 
 
 class TestAppend(AppendSuite): ...
@@ -21,3 +22,6 @@ class TestOutbox(OutboxSuite): ...
 
 
 class TestHouse(HouseSuite): ...
+
+
+class TestSync(SyncSuite): ...

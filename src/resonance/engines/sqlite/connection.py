@@ -97,6 +97,11 @@ class SqliteTx(Tx):
         self.connection.executemany(sql, cast("Iterable[Any]", rows))
 
 
+def wall_ms() -> int:
+    """Return the machine's time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
 class Clock:
     """The store's clock: the wall clock in ms, but never backwards. Thread-safe."""
 
@@ -107,5 +112,5 @@ class Clock:
     def now(self) -> int:
         """Return ms UTC."""
         with self._lock:
-            self._last = max(self._last, time.time_ns() // 1_000_000)
+            self._last = max(self._last, wall_ms())
             return self._last
