@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from itertools import groupby
 
-import yaml  # type: ignore[import-untyped]  # comes with pydantic-settings, without types
+import yaml  # comes with pydantic-settings, without types
 
 from resonance.config.keys import Key, keys, sections
 from resonance.config.load import Loaded

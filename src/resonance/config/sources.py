@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml  # type: ignore[import-untyped]  # comes with pydantic-settings, without types
+import yaml  # comes with pydantic-settings, without types
 from dotenv.parser import parse_stream
 
 from resonance.config.keys import PREFIX, Key, find, keys, sections, similar, variables

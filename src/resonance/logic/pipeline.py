@@ -27,6 +27,7 @@ from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
 from resonance.logic.states import CachedState, States
 from resonance.observe import metrics
+from resonance.observe.trace import set_trace, span
 from resonance.ports.store import Key, Store
 
 log = structlog.get_logger(__name__)
@@ -121,9 +122,13 @@ class Pipeline:
         return batch
 
     async def _commit(self, queued: list[tuple[AnswerSink, SendItem]]) -> None:
-        """Carry one batch from checks to answers; whatever goes wrong, every item is answered."""
+        """Carry one batch from checks to answers; whatever goes wrong, every item is answered.
+
+        A batch belongs to many traces; its log lines and its span carry the first one's.
+        """
+        set_trace(queued[0][1].trace)
         batch = Batch(queued)
-        with metrics.logic_append_seconds.time():
+        with metrics.logic_append_seconds.time(), span("commit batch", items=len(queued)):
             try:
                 await self._decide(batch)
             except ServiceError as exc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.observe.trace import current_trace
+from resonance.observe.trace import current_trace, span
 from resonance.rpc.methods import Method
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,8 @@ async def invoke(method: Method, target: object, request: bytes) -> bytes:
     """
     arguments = method.load_arguments(request)
     try:
-        result = await getattr(target, method.name)(*arguments)
+        with span(method.path):
+            result = await getattr(target, method.name)(*arguments)
         return method.dump_result(result)
     except ServiceError:
         raise

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resonance.gateway.http.address import ClientAddresses
 from resonance.gateway.http.health import PATHS as HEALTH_PATHS
 from resonance.observe import metrics
-from resonance.observe.trace import new_trace, parse_traceparent, set_trace
+from resonance.observe.trace import new_trace, parse_traceparent, set_trace, span
 
 TRACE_HEADER = "X-Trace-ID"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -55,7 +55,8 @@ class Observe:
 
         begun = time.perf_counter()
         try:
-            await self._app(scope, receive, send_traced)
+            with span("http request", method=scope["method"]):
+                await self._app(scope, receive, send_traced)
         finally:
             _record(scope, status, time.perf_counter() - begun)
 
