@@ -52,7 +52,7 @@ def test_spans_reach_the_collector_under_our_trace_id(current: str) -> None:
             return trace_service_pb2.ExportTraceServiceResponse()
 
     server = grpc.server(ThreadPoolExecutor(1))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Collector(), server)
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Collector(), server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     stop = start_tracing(Trace(endpoint=f"127.0.0.1:{port}", sampler=0.5), "logic-service")
