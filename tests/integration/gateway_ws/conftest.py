@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import pytest
+import uvloop
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -21,6 +22,12 @@ from resonance.gateway.server import GatewayServer
 from resonance.gateway.ws.hub import Hub
 from resonance.services.link import Push, PushBatch
 from resonance.services.messages import Messages
+from tests.integration.gateway_ws.wire import RawClient
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """Run on the loop that servers run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 class ScriptedUplink:
@@ -156,6 +163,7 @@ def entry(seq: int, conversation: str = "c", content: str = "hi") -> Entry:
     return Entry(conversation, seq, 1000 + seq, "sender", f"key-{seq}", 1, content, "", seq, 1_700_000_000_123)
 
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 GatewayFactory = Callable[..., Awaitable[Gateway]]
 
 
@@ -167,6 +175,8 @@ async def running(ws: WsConfig, http: HttpLimits) -> AsyncIterator[Gateway]:
     try:
         yield gateway
     finally:
+        for client in list(RawClient.live):
+            await client.close()
         await gateway.server.terminate()
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 # field numbers of WsPacket's payloads, from the .proto file
 PULSE, CHAT, PUSH, ACK, READY, READ, READ_ACK, TYPING, SIGNAL, FAULT, GOING_AWAY, SYNC_HINT = (
@@ -142,10 +142,17 @@ class Response:
 
 
 class RawClient:
-    """A TCP connection on which a test says exactly what it means to say."""
+    """A TCP connection on which a test says exactly what it means to say.
+
+    Attributes:
+        live: every open one, so that a failed test leaves none behind.
+    """
+
+    live: ClassVar[set[RawClient]] = set()
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.live.add(self)
 
     @classmethod
     async def connect(cls, port: int) -> RawClient:
@@ -183,7 +190,8 @@ class RawClient:
                 return code
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up. Idempotent."""
+        self.live.discard(self)
         self.writer.close()
         try:
             await self.writer.wait_closed()

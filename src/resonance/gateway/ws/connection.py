@@ -80,6 +80,7 @@ class Connection(WSListener):
         "_kept",
         "_malformed",
         "_owner",
+        "_ping",
         "_transport",
         "_write",
         "address",
@@ -122,6 +123,8 @@ class Connection(WSListener):
         self._write: Callable[[bytes | bytearray], None] = _nowhere
         # what the transport would not take yet, oldest first
         self._kept: bytearray | None = None
+        # the last ping that could not be answered yet
+        self._ping: bytes | None = None
         # messages read before reading could be stopped; None while reading goes on
         self._backlog: deque[tuple[int, bytes]] | None = None
         self._fragments: Fragments | None = None
@@ -178,13 +181,18 @@ class Connection(WSListener):
         kept, self._kept = self._kept, None
         if kept is not None:
             self._write(kept)
+        ping, self._ping = self._ping, None
+        if ping is not None and self._transport is not None:
+            self._transport.send_pong(ping)
 
     # ------------------------------------------------------------ frames in
 
     def _control(self, transport: WSTransport, kind: WSMsgType, frame: WSFrame) -> None:
         """Answer a ping or a close; a pong has done its work by being heard."""
         if kind is _PING:
-            if not self.held:  # who does not read gets no pongs: they would pile up
+            if self.held:  # who does not read gets one pong, for the last ping (5.5.3): they would pile up
+                self._ping = frame.get_payload_as_bytes()
+            else:
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             code = int(frame.get_close_code())  # type: ignore[call-overload]
