@@ -1,26 +1,82 @@
-"""The stores that the conformance suites run over: one fixture, one parameter per engine."""
+"""The stores that the conformance suites run over: one fixture, one parameter per engine and way to reach it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.settings import Rpc, StoreConfig
 from resonance.engines.sqlite import connection
+from resonance.engines.sqlite.migrate import migrate
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.ports.store import Store
+from resonance.rpc.channel import open_channel
+from resonance.rpc.loopback import loopback
+from resonance.rpc.remote import remote
+from resonance.rpc.server import RpcServer
+
+SHARES = {"sqlite": 1.0, "loopback": 0.15, "grpc": 0.15}
+"""The ways to reach a store, and how much of the random search is worth doing there: a binding has no states."""
 
 
-@pytest.fixture(params=["sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """A started, empty store."""
-    engine = SqliteStore(tmp_path / "resonance.db", StoreConfig())
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "resonance.db"
+    migrate(path)
+    return path
+
+
+@asynccontextmanager
+async def started(path: Path) -> AsyncIterator[Store]:
+    """Run the embedded engine."""
+    engine = SqliteStore(path, StoreConfig())
     await engine.start()
-    yield engine
-    engine.close()
-    await engine.join()
+    try:
+        yield engine
+    finally:
+        engine.close()
+        await engine.join()
+
+
+@asynccontextmanager
+async def over_grpc(engine: Store, folder: Path) -> AsyncIterator[Store]:
+    """Serve a store on a unix socket and call it there."""
+    settings = Rpc(deadline=20)
+    server = RpcServer(f"unix:{folder}/run/store.sock", [(Store, engine)], None, settings)
+    await server.start()
+    channel = open_channel(server.address, settings)
+    try:
+        yield remote(Store, channel)
+    finally:
+        await channel.close()
+        await server.terminate()
+
+
+@pytest.fixture(params=SHARES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> AsyncIterator[Store]:
+    """A started, empty store."""
+    path = tmp_path / migrated.name
+    shutil.copyfile(migrated, path)
+    async with started(path) as engine:
+        if request.param == "loopback":
+            yield loopback(Store, engine)
+        elif request.param == "grpc":
+            async with over_grpc(engine, tmp_path) as reached:
+                yield reached
+        else:
+            yield engine
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """A function from how many examples of a property to try to how many to try over this test's binding."""
+    share = SHARES[request.node.callspec.params["store"]]
+    return lambda number: max(1, round(number * share))
 
 
 @pytest.fixture

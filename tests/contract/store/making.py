@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import SearchStrategy
 
 from resonance.domain.content import Kind, body_hash
 from resonance.domain.errors import Code, ServiceError
@@ -32,6 +35,8 @@ from resonance.domain.windows import History
 from resonance.ports.store import Store
 
 P = TypeVar("P")
+Examples = Callable[[int], int]
+"""How many examples to try over the binding under test, from how many to try over the engine itself."""
 NOTHING = GroupSettings()
 _message_ids = count(1_000)
 
@@ -172,3 +177,17 @@ def refused(code: Code, mention: str = "") -> Iterator[None]:
         yield
     assert caught.value.code is code
     assert mention in caught.value.message
+
+
+async def for_all(
+    examples: int, check: Callable[..., Coroutine[Any, Any, None]], **values: SearchStrategy[Any]
+) -> None:
+    """Check a property of any values. Hypothesis searches in a thread of its own; the checks run on this loop."""
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=examples, deadline=None)
+    @given(**values)
+    def search(**drawn: object) -> None:
+        asyncio.run_coroutine_threadsafe(check(**drawn), loop).result(60)
+
+    await asyncio.to_thread(search)

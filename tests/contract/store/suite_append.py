@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resonance.domain.content import body_hash
 from resonance.domain.events import EntriesAppended
 from resonance.domain.model import Appended, AppendStatus, Conversation, Entry, NewEntry
 from resonance.ports.store import Key, Store
-from tests.contract.store.making import change, events, group, head, kick, member, people, seqs, state
+from tests.contract.store.making import (
+    Examples,
+    change,
+    events,
+    for_all,
+    group,
+    head,
+    kick,
+    member,
+    people,
+    seqs,
+    state,
+)
 
 _message_ids = count(1)
 STORED, DUPLICATE, STALE, CONFLICT = AppendStatus
@@ -188,45 +200,36 @@ class AppendSuite:
     async def test_an_empty_batch_changes_nothing(self, store: Store) -> None:
         assert await store.append([]) == ([], 0, 0)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        batches=st.lists(
-            st.lists(
-                st.tuples(
-                    st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 5), st.booleans(), st.booleans()
-                ),
-                max_size=12,
-            ),
-            min_size=1,
-            max_size=6,
-        ),
-        together=st.booleans(),
-    )
-    async def test_any_batches_leave_logs_without_holes_and_keys_once(
-        self, store: Store, batches: list[list[tuple[str, str, int, bool, bool]]], together: bool
-    ) -> None:
+    async def test_any_batches_leave_logs_without_holes_and_keys_once(self, store: Store, examples: Examples) -> None:
         """Duplicates, reused keys, stale versions, in any mixture: every answer is what the log says."""
-        run = next(_message_ids)
-        chats = {name: await single(store, f"{name}{run}", f"{name}{run}.") for name in "ab"}
-        wishes = [
-            [
-                item(chats[c], f"{s}{run}", f"k{k}", "one" if same else "two", chats[c].version + (0 if fresh else 7))
-                for c, s, k, same, fresh in batch
-            ]
-            for batch in batches
+        wish = st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 5), st.booleans(), st.booleans())
+        batches = st.lists(st.lists(wish, max_size=12), min_size=1, max_size=6)
+        await for_all(examples(30), partial(_check_batches, store), batches=batches, together=st.booleans())
+
+
+async def _check_batches(store: Store, batches: list[list[tuple[str, str, int, bool, bool]]], together: bool) -> None:
+    """Append batches of (conversation, sender, key, same body, fresh version) and compare the answers with the logs."""
+    run = next(_message_ids)
+    chats = {name: await single(store, f"{name}{run}", f"{name}{run}.") for name in "ab"}
+    wishes = [
+        [
+            item(chats[c], f"{s}{run}", f"k{k}", "one" if same else "two", chats[c].version + (0 if fresh else 7))
+            for c, s, k, same, fresh in batch
         ]
-        if together:
-            outcomes = await asyncio.gather(*(store.append(batch) for batch in wishes))
-        else:
-            outcomes = [await store.append(batch) for batch in wishes]
-        logs: dict[str, list[Entry]] = {chat.id: await store.entries(chat.id, 1, 1000) for chat in chats.values()}
-        for log in logs.values():
-            assert [entry.seq for entry in log] == [entry.ordinal for entry in log] == list(range(1, len(log) + 1))
-        written = [(entry.sender, entry.client_msg_id) for log in logs.values() for entry in log]
-        assert len(set(written)) == len(written)
-        for batch, outcome in zip(wishes, outcomes, strict=True):
-            for wish, result in zip(batch, outcome.results, strict=True):
-                _check_answer(wish, result, logs, written)
+        for batch in batches
+    ]
+    if together:
+        outcomes = await asyncio.gather(*(store.append(batch) for batch in wishes))
+    else:
+        outcomes = [await store.append(batch) for batch in wishes]
+    logs: dict[str, list[Entry]] = {chat.id: await store.entries(chat.id, 1, 1000) for chat in chats.values()}
+    for log in logs.values():
+        assert [entry.seq for entry in log] == [entry.ordinal for entry in log] == list(range(1, len(log) + 1))
+    written = [(entry.sender, entry.client_msg_id) for log in logs.values() for entry in log]
+    assert len(set(written)) == len(written)
+    for batch, outcome in zip(wishes, outcomes, strict=True):
+        for wish, result in zip(batch, outcome.results, strict=True):
+            _check_answer(wish, result, logs, written)
 
 
 def _check_answer(

@@ -17,6 +17,7 @@ from resonance.domain.windows import History
 from resonance.ports.store import Store
 from tests.contract.store.making import (
     NOTHING,
+    Examples,
     change,
     group,
     join,
@@ -203,7 +204,7 @@ class GroupMachine(RuleBasedStateMachine):
 
 
 class MembershipsSuite:
-    async def test_any_history_shows_everybody_what_they_witnessed(self, store: Store) -> None:
+    async def test_any_history_shows_everybody_what_they_witnessed(self, store: Store, examples: Examples) -> None:
         """The machine is synchronous and runs in a thread of its own; its commands run on this test's loop."""
         await people(store, *EVERYBODY)
         loop = asyncio.get_running_loop()
@@ -219,7 +220,7 @@ class MembershipsSuite:
             run_state_machine_as_test,
             Machine,
             settings=settings(
-                max_examples=30,
+                max_examples=examples(30),
                 stateful_step_count=30,
                 deadline=None,
                 phases=[Phase.reuse, Phase.generate],  # shrinking over a real database takes minutes

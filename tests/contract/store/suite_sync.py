@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resonance.domain.errors import ServiceError
@@ -22,7 +22,7 @@ from resonance.domain.model import (
     UserChanges,
 )
 from resonance.ports.store import MAX_TRANSACTION_MS, Store
-from tests.contract.store.making import change, group, join, kick, leave, people, say, state
+from tests.contract.store.making import Examples, change, for_all, group, join, kick, leave, people, say, state
 
 LONG_AGO_MS = 2 * MAX_TRANSACTION_MS
 MONTHS_MS = 100 * 86_400_000
@@ -169,37 +169,37 @@ class SyncSuite:
         assert client.conversations[world.id].unread == 1
         await client.check()
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        rounds=st.lists(
-            st.lists(st.tuples(st.integers(0, ACTIONS), st.sampled_from(PAIRS)), min_size=1, max_size=5), max_size=8
-        ),
-        limit=st.integers(1, 3),
-    )
-    async def test_stale_state_and_sync_make_fresh_state(
-        self, store: Store, later: Later, rounds: list[list[tuple[int, tuple[int, int]]]], limit: int
-    ) -> None:
-        names = [f"{name}{next(_runs)}" for name in "abc"]
-        await people(store, *names)
-        await store.ensure_open("world", "World")
-        chat = (await group(store, names[0], names[1])).id
-        client = Client(store, names[0], limit)
-        for steps in rounds:
-            later(LONG_AGO_MS)
-            await client.sync()
-            # What happens from here on is all that the next round may have to tell.
-            later(LONG_AGO_MS)
-            for number, (i, j) in steps:
-                if number == ACTIONS:
-                    await client.page()
-                    continue
-                with suppress(ServiceError):
-                    await _actions(store, chat, names[0], names[i], names[j])[number]()
-                later(1)
-            later(LONG_AGO_MS)
-            await client.sync()
-            await client.sync()
-            await client.check()
+    async def test_stale_state_and_sync_make_fresh_state(self, store: Store, later: Later, examples: Examples) -> None:
+        steps = st.lists(st.tuples(st.integers(0, ACTIONS), st.sampled_from(PAIRS)), min_size=1, max_size=5)
+        check = partial(_check_rounds, store, later)
+        await for_all(examples(60), check, rounds=st.lists(steps, max_size=8), limit=st.integers(1, 3))
+
+
+async def _check_rounds(
+    store: Store, later: Later, rounds: list[list[tuple[int, tuple[int, int]]]], limit: int
+) -> None:
+    """Let things happen in rounds of (action, who to whom), syncing after each."""
+    names = [f"{name}{next(_runs)}" for name in "abc"]
+    await people(store, *names)
+    await store.ensure_open("world", "World")
+    chat = (await group(store, names[0], names[1])).id
+    client = Client(store, names[0], limit)
+    for steps in rounds:
+        later(LONG_AGO_MS)
+        await client.sync()
+        # What happens from here on is all that the next round may have to tell.
+        later(LONG_AGO_MS)
+        for number, (i, j) in steps:
+            if number == ACTIONS:
+                await client.page()
+                continue
+            with suppress(ServiceError):
+                await _actions(store, chat, names[0], names[i], names[j])[number]()
+            later(1)
+        later(LONG_AGO_MS)
+        await client.sync()
+        await client.sync()
+        await client.check()
 
 
 def _actions(store: Store, chat: str, owner: str, me: str, other: str) -> list[Callable[[], Awaitable[object]]]:
