@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from resonance.cli.benchmark.report import Measure, as_json, print_table
 from resonance.cli.benchmark.scenarios import SCENARIOS, Bench, Plan
 from resonance.cli.plain import fail
+from resonance.config.settings import Log
+from resonance.observe.logging import configure
 
 MAX_SECONDS = 600
 MAX_CONNECTIONS = 20_000
@@ -62,6 +64,7 @@ def bench(
         raise typer.BadParameter(f"{connections} connections are {connections // 2} conversations of two, not {pairs}")
     if drivers > pairs:
         raise typer.BadParameter(f"{drivers} drivers for {pairs} conversations: each needs one at least")
+    configure(Log(level="warning"), "bench")
     _allow_files()
     plan = Plan(
         url=url.rstrip("/"),

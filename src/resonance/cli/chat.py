@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
-import logging
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -15,6 +14,8 @@ import typer
 from resonance.cli.screen import Screen
 from resonance.cli.talk import Talk, UsageError
 from resonance.client import Client, Options, ServiceError
+from resonance.config.settings import Log
+from resonance.observe.logging import configure
 
 HELP = """/list               conversations, with what is unread
 /open NAME or N     talk there: a person, a group, or a number of the list
@@ -44,8 +45,7 @@ def chat(
       resonance chat --user ann --register
       printf 'secret\\n/new bob\\nhello\\n' | resonance chat --user ann
     """
-    logging.getLogger("picows").setLevel(logging.WARNING)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    configure(Log(level="warning"), "chat")
     if not user and not sys.stdin.isatty():
         raise typer.BadParameter("who? give --user when there is no terminal")
     if not user:

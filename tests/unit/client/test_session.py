@@ -209,3 +209,13 @@ def test_nothing_is_due_before_the_first_connection() -> None:
     session = Session(random.Random(1))
     assert session.due is None
     assert session.tick(1e9) == []
+
+
+def test_what_is_pushed_while_the_application_is_behind_is_pulled_later(world: World) -> None:
+    world.session.pause()
+    world.peer_sends("sg_b", "k1")
+    world.push_arrives("sg_b")
+    assert (world.delivered, world.pulls, world.session.due) == ({}, [], None)
+    world.do(world.session.resume(world.now))
+    world.settle()
+    assert [entry.seq for entry in world.delivered["sg_b"]] == [1]
