@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from resonance.config.settings import WsConfig
@@ -20,6 +21,8 @@ from resonance.gateway.ws.frames import BINARY, TEXT, Fragments, frame
 from resonance.observe import metrics
 from resonance.protocol import packets
 from resonance.protocol.commands import ClientPacket
+
+log = structlog.get_logger(__name__)
 
 MALFORMED_LIMIT = 10
 """Packets in a row that may be no packets; then the connection is closed."""
@@ -361,7 +364,16 @@ class Connection(WSListener):
         self.held = True
         self.out.clear()
         self._kept = self._backlog = self._fragments = None
-        metrics.connections_closed.labels(self._close_code()).inc()
+        code = self._close_code()
+        metrics.connections_closed.labels(code).inc()
+        log.info(
+            "connection closed",
+            connection=self.number,
+            user=self.principal.caller.user_id,
+            address=self.address,
+            code=code,
+            messages=self.sent,
+        )
         self._owner.forget(self)
         self._transport = None
         self._write = _nowhere

@@ -108,14 +108,12 @@ class Handshake:
         authenticate: Callable[[str], Awaitable[Principal]],
         config: WsConfig,
         addresses: ClientAddresses,
-        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.config = config
         self._hub = hub
         self._uplink = uplink
         self._authenticate = authenticate
         self._addresses = addresses
-        self._timeout_s = timeout_s
 
     async def admit(self, request: UpgradeRequest) -> Connection:
         """Return the connection of a request, its route known to logic; the upgrade may be answered.
@@ -129,7 +127,7 @@ class Handshake:
         address = self._addresses.find(request.peer, request.headers.get("x-forwarded-for", ""))
         self._hub.check_room(address)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(TIMEOUT_S):
                 principal = await self._authenticate(request.token)
                 return await self._open(principal, address, codec)
         except TimeoutError:

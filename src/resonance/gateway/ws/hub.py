@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Sequence
 
-import structlog
 from picows import WSTransport
 
 from resonance.config.settings import WsConfig
@@ -26,8 +25,6 @@ from resonance.protocol.commands import ClientPacket, Ready
 from resonance.protocol.packets import Codec
 from resonance.services.link import PushBatch, RouteRefusal
 from resonance.services.messages import Messages
-
-log = structlog.get_logger(__name__)
 
 LINGER_S = 2.0
 """How long a client has to answer our close before it is cut."""
@@ -87,14 +84,11 @@ class Hub(Downlink):
         self.close()
         jitter_ms = 1_000 + len(self._registry.by_number) * 1_000 // RECONNECTS_PER_S
         self._fanout.broadcast(lambda codec: codec.going_away(jitter_ms))
-        deadline = asyncio.get_running_loop().call_later(timeout_s, self.terminate)
-        connections = list(self._registry.by_number.values())
-        for start in range(0, len(connections), CLOSES_PER_TURN):
-            for connection in connections[start : start + CLOSES_PER_TURN]:
-                connection.leave()
-            await asyncio.sleep(CLOSE_TURN_S)
-        await self._empty.wait()
-        deadline.cancel()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._send_away()
+        except TimeoutError:
+            self.terminate()
         self._stop()
 
     def terminate(self) -> None:
@@ -103,6 +97,14 @@ class Hub(Downlink):
         for connection in list(self._registry.by_number.values()):
             connection.abort()
         self._stop()
+
+    async def _send_away(self) -> None:
+        connections = list(self._registry.by_number.values())
+        for start in range(0, len(connections), CLOSES_PER_TURN):
+            for connection in connections[start : start + CLOSES_PER_TURN]:
+                connection.leave()
+            await asyncio.sleep(CLOSE_TURN_S)
+        await self._empty.wait()
 
     def _stop(self) -> None:
         self._wheel.stop()
