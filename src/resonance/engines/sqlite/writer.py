@@ -37,7 +37,7 @@ HOT_SLICE_S = 0.02
 BACKGROUND_SLICE_S = 0.002
 """The same for background work, which hot commands may have to wait for."""
 PATIENCE_S = 0.05
-"""Background work that waited this long joins the next hot commit, so that a busy server does not starve it."""
+"""Background work that waited this long joins hot commits, one piece each: a busy server must not starve it."""
 
 
 class Lane(StrEnum):
@@ -218,7 +218,7 @@ class Writer:
             return background.popleft() if background and not hot and spent < BACKGROUND_SLICE_S else None
         if taken >= MAX_JOBS or spent >= HOT_SLICE_S:
             return None
-        if background and start - background[0].queued_at > PATIENCE_S and spent < BACKGROUND_SLICE_S:
+        if taken == 1 and background and start - background[0].queued_at > PATIENCE_S:
             return background.popleft()
         return hot.popleft() if hot else None
 
