@@ -59,13 +59,13 @@ $(VENV)/.uv:
 
 # The development environment holds all of the runtime's, so having it is enough to run.
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/.uv
-	@test -f $(VENV)/.dev || { echo "installing the runtime"; $(BIN)/uv pip install -q --require-hashes -r requirements.lock; }
+	@test -f $(VENV)/.dev || { echo "installing the runtime"; $(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements.lock; }
 	@$(BIN)/uv pip install -q --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "installing the tools for development"
-	@$(BIN)/uv pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
 .PHONY: help run test test-fast check format proto bench soak lock clean dev
