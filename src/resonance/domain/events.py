@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from resonance.domain.model import SMALL_CONVERSATION
@@ -155,14 +156,23 @@ def decode(event: Event) -> Payload:
     Raises:
         ValueError: an unknown kind, or a payload that is not of this kind.
     """
-    cls = _KINDS.get(event.kind)
+    try:
+        return _decode(event.kind, event.payload)
+    except ValueError as exc:
+        raise ValueError(f"event {event.position}: {exc}") from exc
+
+
+@lru_cache(maxsize=2048)
+def _decode(kind: str, payload: bytes) -> Payload:
+    """Decode once what several processors and the sweep look at, one after the other."""
+    cls = _KINDS.get(kind)
     if cls is None:
-        raise ValueError(f"unknown event kind {event.kind!r} at position {event.position}")
-    fields = json.loads(event.payload)
+        raise ValueError(f"unknown event kind {kind!r}")
+    fields = json.loads(payload)
     for name, value in fields.items():
         if isinstance(value, list):
             fields[name] = tuple(value)
     try:
         return cls(**fields)
     except TypeError as exc:
-        raise ValueError(f"event {event.position} is no {event.kind}: {exc}") from exc
+        raise ValueError(f"the payload is no {kind}: {exc}") from exc

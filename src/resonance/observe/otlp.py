@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
@@ -53,8 +54,21 @@ def start_tracing(config: Trace, service: str) -> Callable[[], None]:
         export_spans(None)
         provider.shutdown()
 
+    logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter").addFilter(_say_once())
     export_spans(make)
     return stop
+
+
+def _say_once() -> Callable[[logging.LogRecord], bool]:
+    """Return a log filter for a collector that is not there: the exporter would say so every few seconds."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = str(record.msg) in said
+        said.add(str(record.msg))
+        return not known
+
+    return is_new
 
 
 def _nothing() -> None:

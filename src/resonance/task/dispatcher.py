@@ -8,6 +8,7 @@ becomes a dead letter, the later events of its key wait behind it, and the rest 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import structlog
@@ -95,8 +96,8 @@ class Dispatcher:
                 wanted = [event for event in events if event.kind in processor.kinds]
                 if wanted:
                     await self._give(processor, wanted)
-        for kind in {event.kind for event in events}:
-            metrics.task_events.labels(kind).inc(sum(event.kind == kind for event in events))
+        for kind, count in Counter(event.kind for event in events).items():
+            metrics.task_events.labels(kind).inc(count)
 
     async def _give(self, processor: Processor, events: list[Event]) -> None:
         parked_keys = self._parked_keys[processor.name]
