@@ -172,10 +172,16 @@ def test_who_blocks_may_still_write() -> None:
     assert verdict(Action.SEND, state) is None
 
 
-def test_nobody_writes_in_the_single_conversation_of_others() -> None:
+@pytest.mark.parametrize("action", Action)
+def test_the_single_conversation_of_others_does_not_exist(action: Action) -> None:
     conversation = Conversation(ConversationId("si_a_b"), ConversationKind.SINGLE)
-    state = ConversationState(conversation, member(UserId("a"), "member") | member(UserId("b"), "member"), True)
-    assert verdict(Action.SEND, state) is Code.NOT_MEMBER
+    both = member(UserId("a"), "member") | member(UserId("b"), "member")
+    state = ConversationState(conversation, both, complete=True, blocked=frozenset({ACTOR}))
+    for strangers in (False, True):
+        assert verdict(action, state, target="a", strangers=strangers) is Code.CONVERSATION_NOT_FOUND
+    with pytest.raises(ServiceError, match="there is no conversation 'si_a_b'") as refused:
+        active_member(state, ACTOR)
+    assert refused.value.code is Code.CONVERSATION_NOT_FOUND
 
 
 def test_one_is_no_stranger_to_oneself() -> None:

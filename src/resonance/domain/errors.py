@@ -116,6 +116,11 @@ class ServiceError(Exception):
         super().__init__(f"{code.text}: {self.message}")
 
 
+def no_conversation(conversation_id: str) -> ServiceError:
+    """Return the refusal of a conversation that does not exist, or must not be seen to: both have to read the same."""
+    return ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id[:160]!r}")
+
+
 def invalid(field: str, message: str) -> ServiceError:
     """Return the error for a field with a value that is not allowed."""
     return ServiceError(Code.INVALID_ARGUMENT, message, field=field)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, no_conversation
 from resonance.domain.model import (
     Conversation,
     ConversationKind,
@@ -66,7 +66,7 @@ def check(
 
     Raises:
         ServiceError: NOT_MEMBER, MEMBER_INACTIVE, CONVERSATION_DISSOLVED, ROLE_INSUFFICIENT, OWNER_MUST_STAY, MUTED,
-            BLOCKED or STRANGERS_REFUSED.
+            BLOCKED or STRANGERS_REFUSED; CONVERSATION_NOT_FOUND about a single conversation of others.
     """
     conversation = state.conversation
     if conversation.kind is not ConversationKind.GROUP:
@@ -101,8 +101,10 @@ def active_member(state: ConversationState, user_id: str) -> Member:
     """Return the row of somebody who is a member now, or refuse.
 
     Raises:
-        ServiceError: NOT_MEMBER for somebody who never was one, MEMBER_INACTIVE for one who left or was removed.
+        ServiceError: NOT_MEMBER for somebody who never was one (CONVERSATION_NOT_FOUND when it is a single
+            conversation), MEMBER_INACTIVE for one who left or was removed.
     """
+    check_visible(state, user_id)
     member = state.members.get(user_id)
     if member is None:
         raise ServiceError(Code.NOT_MEMBER, f"{user_id} is not a member of {state.conversation.id}")
@@ -111,9 +113,20 @@ def active_member(state: ConversationState, user_id: str) -> Member:
     return member
 
 
+def check_visible(state: ConversationState, user_id: str) -> None:
+    """Return unless this is a single conversation of others, of which an outsider must not learn that it exists.
+
+    Raises:
+        ServiceError: CONVERSATION_NOT_FOUND, just as for one that does not exist.
+    """
+    if state.conversation.kind is ConversationKind.SINGLE and user_id not in state.members:
+        raise no_conversation(state.conversation.id)
+
+
 def _check_outside_groups(action: Action, state: ConversationState, actor: str, strangers: bool) -> None:
     """Check an action in a single or open conversation, where all one can do is send."""
     conversation = state.conversation
+    check_visible(state, actor)
     if action is not Action.SEND:
         raise ServiceError(Code.PERMISSION_DENIED, f"{action} is for groups; {conversation.id} is none")
     if conversation.kind is ConversationKind.OPEN:

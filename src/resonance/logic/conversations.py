@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from resonance.config.settings import Groups
-from resonance.domain.errors import Code, ServiceError, invalid
+from resonance.domain.errors import Code, ServiceError, invalid, no_conversation
 from resonance.domain.ids import ConversationId, UserId, check_handle, group_conversation_id
 from resonance.domain.model import (
     Caller,
@@ -223,7 +223,7 @@ class ConversationsLogic(Conversations):
     async def _state(self, conversation_id: ConversationId, involved: Sequence[UserId]) -> ConversationState:
         found = await self._store.states([conversation_id], involved)
         if not found:
-            raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id}")
+            raise no_conversation(conversation_id)
         return found[0]
 
     def _with_entry(self, change: GroupChange) -> GroupChange:

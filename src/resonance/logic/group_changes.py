@@ -21,7 +21,7 @@ from resonance.domain.model import (
     MemberOp,
     Role,
 )
-from resonance.domain.rights import Action, active_member, check
+from resonance.domain.rights import Action, active_member, check, check_visible
 from resonance.logic.notices import Change, notice
 
 
@@ -29,10 +29,12 @@ def joining(state: ConversationState, user_id: UserId) -> GroupChange | None:
     """Return the change by which somebody joins; None when the group asks for approval first.
 
     Raises:
-        ServiceError: PERMISSION_DENIED for what is no group, CONVERSATION_DISSOLVED, ALREADY_MEMBER.
+        ServiceError: PERMISSION_DENIED for what is no group (CONVERSATION_NOT_FOUND for a single conversation of
+            others), CONVERSATION_DISSOLVED, ALREADY_MEMBER.
     """
     group = state.conversation
     if group.kind is not ConversationKind.GROUP:
+        check_visible(state, user_id)
         raise ServiceError(Code.PERMISSION_DENIED, f"joining is for groups; {group.id} is none")
     if group.status is ConversationStatus.DISSOLVED:
         raise ServiceError(Code.CONVERSATION_DISSOLVED, f"the group {group.id} was dissolved")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, no_conversation
 from resonance.domain.model import Caller, ConversationKind, SendAnswer, SendItem
 from resonance.domain.rights import active_member
 from resonance.domain.signals import Typing
@@ -52,7 +52,7 @@ class MessageService(Reading):
         states = await self._states.get([conversation_id], [caller.user_id])
         state = states.get(conversation_id)
         if state is None:
-            raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id[:160]!r}")
+            raise no_conversation(conversation_id)
         if state.conversation.kind is ConversationKind.OPEN:
             return
         active_member(state, caller.user_id)

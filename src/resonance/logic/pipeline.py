@@ -17,7 +17,8 @@ import structlog
 from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, no_conversation
+from resonance.domain.ids import UserId, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
@@ -233,8 +234,8 @@ class Pipeline:
 
         Nothing is opened for somebody who would not be allowed to write in it.
         """
-        if not item.to_user:
-            raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {item.conversation_id[:160]!r}")
+        if not _names_own_single(item):
+            raise no_conversation(item.conversation_id)
         relation = await self._store.relation(item.sender, item.to_user)
         if relation.blocked_by:
             raise ServiceError(Code.BLOCKED)
@@ -244,7 +245,7 @@ class Pipeline:
         await self._states.load({conversation.id: [item.sender]})
         cached = self._states.peek(conversation.id)
         if cached is None:
-            raise ServiceError(Code.CONVERSATION_NOT_FOUND)
+            raise no_conversation(conversation.id)
         states[conversation.id] = cached
         return cached
 
@@ -288,3 +289,14 @@ class Pipeline:
         except ServiceError:
             body = b""
         return Key(item.sender, item.client_msg_id, body)
+
+
+def _names_own_single(item: SendItem) -> bool:
+    """Say whether an item is for the sender's own conversation with its recipient.
+
+    A recipient beside the id of any other conversation opens nothing: who probes for conversations of others would
+    learn from the difference which of them exist.
+    """
+    if not item.to_user:
+        return False
+    return item.conversation_id in ("", single_id(UserId(item.sender), UserId(item.to_user)))

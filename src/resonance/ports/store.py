@@ -7,6 +7,8 @@ Rules for every method:
 * A call may be cancelled by its caller; the transaction then still runs to its end, unseen.
 * Refusals are `ServiceError`s of the catalogue. STORAGE_UNAVAILABLE (retryable) means that nothing was written; a lost
   connection or a deadline leaves the outcome unknown, and the caller repeats only what carries a caller-made id.
+* A single conversation does not exist for anybody but its two members: what others ask or do about it in
+  their own name (read, set, mark, wish to join) answers CONVERSATION_NOT_FOUND.
 * Time is the store's clock in ms and never runs backwards within one store.
 * `updated_at` of every row is the time of the transaction that last changed it; no transaction lasts longer than
   `MAX_TRANSACTION_MS`, so a reader that asks for changes since T - MAX_TRANSACTION_MS misses none.

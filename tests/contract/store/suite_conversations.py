@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance.domain.errors import Code
+from resonance.domain.errors import Code, ServiceError
 from resonance.domain.events import ConversationUpdated, MemberSettingsChanged
 from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import (
@@ -44,6 +44,23 @@ async def whole_list(store: Store, user_id: str, limit: int) -> list[Conversatio
             return items
 
 
+async def refusals_of_everything(store: Store, user_id: str, conversation_id: str) -> list[ServiceError]:
+    """Ask and do in somebody's name all there is about a conversation; return the refusals."""
+    calls = (
+        store.conversation(user_id, conversation_id),
+        store.set_member(user_id, conversation_id, MemberSettings(pinned=True)),
+        store.read_entries(user_id, conversation_id, 0, 0, 10, False),
+        store.mark_read(user_id, conversation_id, 0),
+        store.request_join(conversation_id, user_id, ""),
+    )
+    refusals = []
+    for call in calls:
+        with pytest.raises(ServiceError) as caught:
+            await call
+        refusals.append(caught.value)
+    return refusals
+
+
 class ConversationsSuite:
     # ------------------------------------------------------------ single
 
@@ -64,8 +81,27 @@ class ConversationsSuite:
         first, second = await store.open_single("a_b", "c"), await store.open_single("a", "b_c")
         assert first.id != second.id
         await say(store, first.id, "c", "secret")
-        with refused(Code.NOT_MEMBER):
+        with refused(Code.CONVERSATION_NOT_FOUND):
             await store.read_entries("a", first.id, 0, 0, 10, False)
+
+    async def test_a_single_conversation_does_not_exist_for_others(self, store: Store) -> None:
+        """An answer that differs from that about nothing would tell strangers who talks to whom."""
+        await people(store, "anna", "bert", "cleo")
+        made = await store.open_single("anna", "bert")
+        await say(store, made.id, "anna", "secret")
+        nothing = "si_anna_nobody"
+        for refusals in zip(
+            await refusals_of_everything(store, "cleo", made.id),
+            await refusals_of_everything(store, "cleo", nothing),
+            strict=True,
+        ):
+            known, unknown = refusals
+            assert known.code is unknown.code is Code.CONVERSATION_NOT_FOUND
+            assert known.message.replace(made.id, nothing) == unknown.message
+        assert await store.heads("cleo", [made.id, nothing]) == {}
+        assert (await store.conversations("cleo", "", 10, True)).items == []
+        assert (await store.sync("cleo", "", 10)).conversations == []
+        assert (await store.read_inbox("cleo", 0, 10)).items == []
 
     async def test_one_may_talk_to_oneself(self, store: Store) -> None:
         await people(store, "anna")

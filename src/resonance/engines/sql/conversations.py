@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import no_conversation
 from resonance.domain.events import ConversationUpdated, MemberSettingsChanged
 from resonance.domain.ids import OPEN_CONVERSATION, ConversationId, UserId, single_id
 from resonance.domain.model import (
@@ -85,7 +85,7 @@ async def require(tx: Tx, conversation_id: str) -> Conversation:
     """Return a conversation that has to exist. Raises CONVERSATION_NOT_FOUND."""
     found = await find(tx, conversation_id)
     if found is None:
-        raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id!r}")
+        raise no_conversation(conversation_id)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, no_conversation
 from resonance.domain.events import ConversationUpdated, EntriesAppended, JoinRequested
 from resonance.domain.ids import ConversationId, UserId, group_conversation_id
 from resonance.domain.model import (
@@ -158,7 +158,9 @@ async def _tell(
 
 async def request_join(tx: Tx, conversation_id: str, user_id: str, message: str) -> None:
     """Record or renew a wish to join."""
-    await require(tx, conversation_id)
+    group = await require(tx, conversation_id)
+    if group.kind is ConversationKind.SINGLE:
+        raise no_conversation(conversation_id)
     if any(row["status"] == MemberStatus.NORMAL for row in await member_rows(tx, conversation_id, [user_id])):
         raise ServiceError(Code.ALREADY_MEMBER, f"{user_id} is a member of {conversation_id}")
     await _save_wish(tx, conversation_id, user_id, message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, no_conversation
 from resonance.domain.ids import ConversationId, UserId
 from resonance.domain.model import (
     Conversation,
@@ -43,16 +43,18 @@ async def membership(tx: Tx, user_id: str, conversation_id: str) -> tuple[Conver
     """Return a conversation and the caller's row in it (in an open one without a row: a made-up one).
 
     Raises:
-        ServiceError: CONVERSATION_NOT_FOUND; NOT_MEMBER for who never was one.
+        ServiceError: CONVERSATION_NOT_FOUND, also for a single one of others; NOT_MEMBER for who never was one.
     """
     row = await tx.one(_ONE, id=conversation_id, user_id=user_id)
     if row is None:
-        raise ServiceError(Code.CONVERSATION_NOT_FOUND, f"there is no conversation {conversation_id!r}")
+        raise no_conversation(conversation_id)
     conversation = conversation_row(row, "c_")
     if row["m_user_id"] is not None:
         return conversation, member_row(row, "m_")
     if conversation.kind is ConversationKind.OPEN:
         return conversation, open_member(conversation.id, user_id)
+    if conversation.kind is ConversationKind.SINGLE:
+        raise no_conversation(conversation_id)
     raise ServiceError(Code.NOT_MEMBER, f"{user_id} was never a member of {conversation_id}")
 
 
