@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import websockets
@@ -17,20 +18,23 @@ WAIT_S = 20
 
 
 class HttpError(Exception):
-    """A refusal: the status and the problem document."""
+    """A refusal: the status, the headers and the problem document."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> None:
         super().__init__(f"{status}: {problem}")
         self.status = status
         self.problem = problem
+        self.headers = headers
 
 
-async def call(url: str, method: str, path: str, body: Any = None, token: str = "") -> Any:
-    """Call the API and return the decoded body."""
+async def call(
+    url: str, method: str, path: str, body: Any = None, token: str = "", headers: Mapping[str, str] | None = None
+) -> Any:
+    """Call the API and return the decoded body; a body of bytes is sent as it is, anything else as JSON."""
 
     def work() -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{url}{path}", data, method=method)
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"{url}{path}", data, dict(headers or {}), method=method)
         if data is not None:
             request.add_header("Content-Type", "application/json")
         if token:
@@ -39,8 +43,21 @@ async def call(url: str, method: str, path: str, body: Any = None, token: str = 
             with urllib.request.urlopen(request, timeout=WAIT_S) as response:
                 text = response.read()
         except urllib.error.HTTPError as exc:
-            raise HttpError(exc.code, json.loads(exc.read() or b"{}")) from None
+            raise HttpError(exc.code, json.loads(exc.read() or b"{}"), dict(exc.headers)) from None
         return json.loads(text) if text else None
+
+    return await asyncio.to_thread(work)
+
+
+async def fetch(url: str) -> tuple[int, str]:
+    """Return the status and the text of a page, whatever the status is."""
+
+    def work() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(url, timeout=WAIT_S) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as exc:
+            return exc.code, exc.read().decode()
 
     return await asyncio.to_thread(work)
 
@@ -53,12 +70,18 @@ class User:
         self.name = name
         self.token: str = tokens["access_token"]
         self.refresh_token: str = tokens["refresh_token"]
+        self.device_id: str = tokens["device_id"]
 
     @classmethod
     async def register(cls, url: str, name: str, **fields: Any) -> User:
         """Register and return a user."""
         body = {"username": name, "password": "correct horse", **fields}
         return cls(url, name, await call(url, "POST", "/api/v1/auth/register", body))
+
+    async def login(self, password: str = "correct horse", **fields: Any) -> User:
+        """Log in on a further device and return the same user there."""
+        body = {"username": self.name, "password": password, **fields}
+        return User(self.url, self.name, await call(self.url, "POST", "/api/v1/auth/login", body))
 
     async def get(self, path: str) -> Any:
         """GET below /api/v1."""
@@ -71,6 +94,12 @@ class User:
     async def request(self, method: str, path: str, **body: Any) -> Any:
         """Any other method below /api/v1."""
         return await call(self.url, method, f"/api/v1{path}", body, self.token)
+
+
+async def people(url: str, *names: str) -> list[User]:
+    """Register users whose handles begin with these names, and whom nobody else has."""
+    suffix = secrets.token_hex(3)
+    return [await User.register(url, f"{name}{suffix}") for name in names]
 
 
 class Socket:
@@ -129,10 +158,10 @@ class Socket:
         assert self._connection is not None
         await self._connection.send(encode(packet, binary=self.binary))
 
-    async def send_raw(self, frame: str | bytes) -> None:
-        """Send a frame as it is."""
+    async def send_raw(self, frame: str | bytes, *, text: bool | None = None) -> None:
+        """Send a frame as it is; `text` says which kind it claims to be, where that is not the payload's own."""
         assert self._connection is not None
-        await self._connection.send(frame)
+        await self._connection.send(frame, text=text)
 
     async def chat(self, session_id: str, content: str, key: str = "", **fields: Any) -> dict[str, Any]:
         """Send a message and return its ack."""
@@ -176,12 +205,29 @@ class Socket:
         signal: dict[str, Any] = packet["signal"][kind]
         return signal
 
+    async def wait_closed(self) -> int:
+        """Wait until the server has ended the connection; return the close code."""
+        async with asyncio.timeout(WAIT_S):
+            await self.closed.wait()
+        assert self.close_code is not None
+        return self.close_code
+
     async def close(self) -> None:
         """Disconnect."""
         if self._connection is not None:
             await self._connection.close()
         if self._reader is not None:
             await self._reader
+
+
+async def refused_upgrade(url: str, token: str) -> tuple[int, dict[str, Any]]:
+    """Ask for a WebSocket that has to be refused; return the status and the problem document."""
+    try:
+        connection = await websockets.connect(url.replace("http", "ws", 1) + f"/ws?token={token}")
+    except websockets.InvalidStatus as refusal:
+        return refusal.response.status_code, json.loads(refusal.response.body or b"{}")
+    await connection.close()
+    raise AssertionError("the upgrade was not refused")
 
 
 def encode(packet: dict[str, Any], *, binary: bool) -> str | bytes:

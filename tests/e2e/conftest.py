@@ -15,9 +15,13 @@ from tests.e2e.servers import Deployment
 async def deployment(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Deployment]:
-    """A server for the tests of one module; they use different users."""
+    """A server for the tests of one module, which may name settings as ENVIRONMENT; they use different users."""
     folder: Path = tmp_path_factory.mktemp(request.param)
-    running = Deployment(request.param, folder, RESONANCE_PRESENCE__OFFLINE_DELAY="0.2")
+    environment: dict[str, str] = {
+        "RESONANCE_PRESENCE__OFFLINE_DELAY": "0.2",
+        **getattr(request.module, "ENVIRONMENT", {}),
+    }
+    running = Deployment(request.param, folder, **environment)
     try:
         await running.start()
         yield running

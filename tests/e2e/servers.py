@@ -7,11 +7,15 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.e2e.clients import fetch
+
 READY_S = 30
+LOG_S = 20
 
 FAST_HASHES = {
     "RESONANCE_ACCOUNTS__HASH_TIME": "1",
@@ -24,19 +28,21 @@ class Process:
     """One role in a process of its own.
 
     Attributes:
+        environment: the variables it starts with the next time.
         addresses: where it listens, from its `ready` line.
         log: its log lines so far, parsed.
     """
 
     def __init__(self, role: str, folder: Path, environment: dict[str, str]) -> None:
         self.role = role
+        self.environment = environment
         self.addresses: dict[str, str] = {}
         self.log: list[dict[str, Any]] = []
         self._folder = folder
-        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._logged = asyncio.Event()
 
     async def start(self, *, wait: bool = True) -> None:
         """Start the process, and wait until it says that it is ready."""
@@ -48,7 +54,7 @@ class Process:
             "resonance.cli",
             self.role,
             cwd=self._folder,
-            env=environment | self._environment,
+            env=environment | self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -75,24 +81,50 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal and wait for nothing."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal and wait for the end."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
-        async with asyncio.timeout(60):
-            await self._process.wait()
-            if self._reader is not None:
-                await self._reader
-        self._process = None
+            self._process.send_signal(signal.SIGCONT)  # a process that a test has stopped could not obey
+        await self.wait_exit()
 
     async def stop(self) -> int:
         """Stop cleanly (SIGTERM); return the exit code."""
-        process = self._process
-        await self.kill(signal.SIGTERM)
-        assert process is not None
-        return process.returncode or 0
+        self.send_signal(signal.SIGTERM)
+        return await self.wait_exit()
+
+    async def wait_exit(self) -> int:
+        """Wait for the end of the process and of its log; return the exit code."""
+        assert self._process is not None
+        async with asyncio.timeout(60):
+            code = await self._process.wait()
+            if self._reader is not None:
+                await self._reader
+        self._process = None
+        return code
+
+    async def wait_log(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return the first log line of this sort, waiting for it."""
+        async with asyncio.timeout(LOG_S):
+            while True:
+                for entry in self.log:
+                    if wanted(entry):
+                        return entry
+                self._logged.clear()
+                await self._logged.wait()
+
+    async def metrics(self) -> dict[str, float]:
+        """Return every sample of the metrics page, by name with labels as it is written there."""
+        _, text = await fetch(self.addresses["metrics"])
+        samples = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in samples}
 
     async def _read(self) -> None:
         assert self._process is not None
@@ -103,6 +135,7 @@ class Process:
             except ValueError:
                 entry = {"event": line.decode(errors="replace").rstrip()}
             self.log.append(entry)
+            self._logged.set()
             if entry.get("event") == "ready":
                 self.addresses = entry["addresses"]
                 self._ready.set()
@@ -126,17 +159,16 @@ class Deployment:
             **FAST_HASHES,
             **environment,
         }
+        self.environment = common
         self.processes = {role: Process(role, folder, dict(common)) for role in self.ROLES[topology]}
-        self._common = common
 
     async def start(self) -> None:
-        """Start every role, in the order in which they need each other."""
+        """Start every role at once: each waits for those that it needs."""
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
-        for process in self.processes.values():
-            await process.start()
+        await asyncio.gather(*(process.start() for process in self.processes.values()))
         port = self.front.addresses["http"].rsplit(":", 1)[1].rstrip("/")
         # a restarted gateway comes back where clients look for it
-        self.front._environment["RESONANCE_SERVICE__HTTP_PORT"] = port
+        self.front.environment["RESONANCE_SERVICE__HTTP_PORT"] = port
 
     @property
     def front(self) -> Process:
@@ -149,6 +181,21 @@ class Deployment:
         return self.front.addresses["http"].rstrip("/")
 
     @property
+    def writer(self) -> Process:
+        """The process that owns the database."""
+        return self.processes["serve" if self.topology == "serve" else "repo"]
+
+    @property
+    def logic(self) -> Process:
+        """The process that accepts messages."""
+        return self.processes["serve" if self.topology == "serve" else "logic"]
+
+    @property
+    def secret(self) -> bytes:
+        """What tokens are signed with."""
+        return (self.folder / "data" / "secret").read_bytes()
+
+    @property
     def database(self) -> Path:
         """The database file."""
         return self.folder / "data" / "resonance.db"
@@ -157,6 +204,24 @@ class Deployment:
         """kill -9 one role and start it again."""
         await self.processes[role].kill()
         await self.processes[role].start()
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run `resonance …` on this deployment's data; return the exit code and what it said."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "resonance.cli",
+            *arguments,
+            cwd=self.folder,
+            env=environment | self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(READY_S):
+            output, _ = await process.communicate()
+        return process.returncode or 0, output.decode()
 
     async def stop(self) -> None:
         """Stop every role that runs, the front first."""

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 
 import pytest
 
-from tests.e2e.clients import HttpError, Socket, User, call
+from tests.e2e.clients import HttpError, Socket, call, people
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def people(deployment: Deployment, *names: str) -> list[User]:
-    """Register users whose names nobody else in the module has."""
-    suffix = secrets.token_hex(3)
-    return [await User.register(deployment.url, f"{name}{suffix}") for name in names]
-
-
 @pytest.mark.parametrize("binary", [False, True], ids=["json", "protobuf"])
 async def test_two_people_chat_lose_their_connection_and_catch_up(deployment: Deployment, binary: bool) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     at_ann = await Socket.open(ann, binary=binary)
     at_bob = await Socket.open(bob, binary=not binary)
 
@@ -55,7 +48,7 @@ async def test_two_people_chat_lose_their_connection_and_catch_up(deployment: De
 
 
 async def test_a_group_from_its_making_to_its_end(deployment: Deployment) -> None:
-    ann, bob, cid = await people(deployment, "ann", "bob", "cid")
+    ann, bob, cid = await people(deployment.url, "ann", "bob", "cid")
     sockets = {user.name: await Socket.open(user) for user in (ann, bob, cid)}
     group = await ann.post("/groups", name="Friends", members=[bob.name])
     conversation = group["conversation_id"]
@@ -91,7 +84,7 @@ async def test_a_group_from_its_making_to_its_end(deployment: Deployment) -> Non
 
 
 async def test_one_key_is_one_message_over_every_door(deployment: Deployment) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     at_ann, at_bob = await Socket.open(ann), await Socket.open(bob)
     first = await at_ann.chat("", "once", "key", toUsername=bob.name)
     conversation = first["sessionId"]
@@ -116,7 +109,7 @@ async def test_one_key_is_one_message_over_every_door(deployment: Deployment) ->
 
 
 async def test_all_devices_get_it_and_the_sending_one_does_not(deployment: Deployment) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     phone, laptop, at_bob = await Socket.open(ann), await Socket.open(ann), await Socket.open(bob)
     ack = await phone.chat("", "hi", "k", toUsername=bob.name)
     await laptop.wait_push("hi")
@@ -129,7 +122,7 @@ async def test_all_devices_get_it_and_the_sending_one_does_not(deployment: Deplo
 
 
 async def test_friends_see_each_other_come_and_go(deployment: Deployment) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     at_ann = await Socket.open(ann)
     assert (await bob.post("/friends/requests", user_id=ann.name, message="hi"))["status"] == "pending"
     changed = await at_ann.wait_signal("friendChanged")
@@ -147,7 +140,7 @@ async def test_friends_see_each_other_come_and_go(deployment: Deployment) -> Non
 
 
 async def test_typing_reaches_the_other_one(deployment: Deployment) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     at_ann, at_bob = await Socket.open(ann), await Socket.open(bob)
     ack = await at_ann.chat("", "hi", "k", toUsername=bob.name)
     await at_bob.send({"typing": {"sessionId": ack["sessionId"]}})
@@ -158,7 +151,7 @@ async def test_typing_reaches_the_other_one(deployment: Deployment) -> None:
 
 
 async def test_logging_out_ends_the_connection_and_the_token(deployment: Deployment) -> None:
-    (ann,) = await people(deployment, "ann")
+    (ann,) = await people(deployment.url, "ann")
     socket = await Socket.open(ann)
     await ann.post("/auth/logout")
     async with asyncio.timeout(10):
@@ -170,7 +163,7 @@ async def test_logging_out_ends_the_connection_and_the_token(deployment: Deploym
 
 
 async def test_the_session_routes_of_seed_001(deployment: Deployment) -> None:
-    ann, bob = await people(deployment, "ann", "bob")
+    ann, bob = await people(deployment.url, "ann", "bob")
     created = await ann.post("/session/create", members=[bob.name], name="", type=1)
     await ann.post("/messages", conversation_id=created["session_id"], content="hello", client_msg_id="k")
     [session] = (await bob.get("/session/list"))["sessions"]

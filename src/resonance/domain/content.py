@@ -49,9 +49,10 @@ def parse_kind(name: str) -> Kind:
 
 
 def check_content(kind: int, content: str, extra: str) -> None:
-    """Refuse content that is empty, too large or, for `extra`, no JSON object.
+    """Refuse content that is empty or too large, or an `extra` that is too large or no JSON object.
 
-    That both can be written as UTF-8 is checked by `body_hash`, which has to encode them anyway.
+    NUL is refused because PostgreSQL has no text with it. That both can be written as UTF-8 is checked by `body_hash`,
+    which has to encode them anyway.
 
     Args:
         content: the text, or for other kinds the text form of what the kind carries (a URL, a JSON document).
@@ -66,6 +67,8 @@ def check_content(kind: int, content: str, extra: str) -> None:
         raise invalid("content", "the content is empty")
     elif len(content) > MAX_CONTENT or len(content.encode(errors="replace")) > MAX_CONTENT:
         raise ServiceError(Code.TOO_LARGE, f"the content is over {MAX_CONTENT} bytes", field="content")
+    if "\0" in content:
+        raise invalid("content", "the content holds a NUL character")
     if extra:
         check_extra(extra)
 
