@@ -460,7 +460,7 @@ class Store(ABC):
 
     @abstractmethod
     async def readers(self, conversation_id: str, seq: int, limit: int) -> list[Reader]:
-        """Return present members whose pointer is at or after `seq`, by handle."""
+        """Return present members whose window shows `seq` and whose pointer is at or after it, by handle."""
 
     # ------------------------------------------------------------ sync
 

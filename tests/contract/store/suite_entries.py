@@ -159,6 +159,15 @@ class EntriesSuite:
         await change(store, await state(store, chat.id), leave("bert"))
         assert [reader.user_id for reader in await store.readers(chat.id, 3, 10)] == ["anna"]
 
+    async def test_nobody_has_read_what_was_before_their_time(self, store: Store) -> None:
+        """Whoever joins has a pointer before their window; that is no sign of having read what they cannot see."""
+        chat = await grouped(store)
+        await change(store, await state(store, chat.id), join("carl"))
+        assert await store.readers(chat.id, 4, 10) == [Reader("anna", 4)]
+        await say(store, chat.id, "carl")
+        assert await store.readers(chat.id, 4, 10) == [Reader("anna", 4)]
+        assert await store.readers(chat.id, 5, 10) == [Reader("carl", 6)]
+
     async def test_the_audience_comes_in_slices_with_windows(self, store: Store) -> None:
         chat = await grouped(store)
         await change(store, await state(store, chat.id), join("carl"))

@@ -142,8 +142,8 @@ async def move_pointer(tx: Tx, member: Member, seq: int, ordinal: int) -> None:
 async def readers(tx: Tx, conversation_id: str, seq: int, limit: int) -> list[Reader]:
     """See `Store.readers`."""
     rows = await tx.all(
-        "SELECT user_id, read_seq FROM members WHERE conversation_id = :id AND status = :normal AND read_seq >= :seq "
-        "ORDER BY user_id LIMIT :limit",
+        "SELECT user_id, read_seq FROM members WHERE conversation_id = :id AND status = :normal "
+        "AND min_seq <= :seq AND read_seq >= :seq ORDER BY user_id LIMIT :limit",
         id=conversation_id,
         normal=MemberStatus.NORMAL,
         seq=seq,
