@@ -6,6 +6,7 @@ import pytest
 
 from resonance.domain.errors import Code
 from resonance.domain.events import PointerMoved
+from resonance.domain.ids import UserId
 from resonance.domain.model import Audience, Conversation, Reader, UserStatus
 from resonance.domain.windows import History
 from resonance.ports.store import Store
@@ -153,9 +154,9 @@ class EntriesSuite:
     async def test_readers_are_present_members_who_have_come_so_far(self, store: Store) -> None:
         chat = await grouped(store)
         await store.mark_read("bert", chat.id, 3)
-        assert await store.readers(chat.id, 3, 10) == [Reader("anna", 4), Reader("bert", 3)]  # type: ignore[arg-type]
-        assert await store.readers(chat.id, 4, 10) == [Reader("anna", 4)]  # type: ignore[arg-type]
-        assert len(await store.readers(chat.id, 0, 1)) == 1
+        assert await store.readers(chat.id, 3, 10) == [Reader(UserId("anna"), 4), Reader(UserId("bert"), 3)]
+        assert await store.readers(chat.id, 4, 10) == [Reader(UserId("anna"), 4)]
+        assert len(await store.readers(chat.id, 1, 1)) == 1
         await change(store, await state(store, chat.id), leave("bert"))
         assert [reader.user_id for reader in await store.readers(chat.id, 3, 10)] == ["anna"]
 
@@ -163,10 +164,10 @@ class EntriesSuite:
         """Whoever joins has a pointer before their window; that is no sign of having read what they cannot see."""
         chat = await grouped(store)
         await change(store, await state(store, chat.id), join("carl"))
-        assert await store.readers(chat.id, 4, 10) == [Reader("anna", 4)]
+        assert await store.readers(chat.id, 4, 10) == [Reader(UserId("anna"), 4)]
         await say(store, chat.id, "carl")
-        assert await store.readers(chat.id, 4, 10) == [Reader("anna", 4)]
-        assert await store.readers(chat.id, 5, 10) == [Reader("carl", 6)]
+        assert await store.readers(chat.id, 4, 10) == [Reader(UserId("anna"), 4)]
+        assert await store.readers(chat.id, 5, 10) == [Reader(UserId("carl"), 6)]
 
     async def test_the_audience_comes_in_slices_with_windows(self, store: Store) -> None:
         chat = await grouped(store)
