@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import struct
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -24,6 +23,10 @@ PULSE, CHAT, PUSH, ACK, READY, READ, READ_ACK, TYPING, SIGNAL, FAULT, GOING_AWAY
     26,
     27,
 )
+
+
+MASK = b"\x37\xfa\x21\x3d"
+"""What clients mask with (RFC 6455, 5.7); always the same, so that names of parameters do not change."""
 
 
 def varint(value: int) -> bytes:
@@ -113,7 +116,6 @@ def upgrade(target: str = "/ws", **headers: str) -> bytes:
 
 def masked(opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0) -> bytes:
     """Write a client's frame."""
-    mask = os.urandom(4)
     size = len(payload)
     head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])
     if size < 126:
@@ -122,7 +124,7 @@ def masked(opcode: int, payload: bytes, *, fin: bool = True, rsv: int = 0) -> by
         head += b"\xfe" + struct.pack(">H", size)
     else:
         head += b"\xff" + struct.pack(">Q", size)
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return head + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(payload))
 
 
 @dataclass
