@@ -29,6 +29,7 @@ from resonance.services.link import (
     Kick,
     LinkService,
     LinkSession,
+    PushBatch,
     RouteAck,
     RouteDelta,
     RouteRefusal,
@@ -137,6 +138,8 @@ class GatewaySession(LinkSession):
         self._send: Callable[[DownFrame], None] | None = send
         self._end = end
         self._epoch = 0
+        # where the gateway stood when it said hello; None once this link has given it what it missed
+        self._behind: int | None = None
         # frames about routes, in order, for this session's task; None ends it
         self._frames: asyncio.Queue[Hello | RouteDelta | None] = asyncio.Queue()
         self._heard = asyncio.get_running_loop().time()
@@ -147,9 +150,13 @@ class GatewaySession(LinkSession):
     # ------------------------------------------------------------ frames
 
     def send(self, frame: DownFrame) -> None:
-        """Put a frame on its way down, unless the link is lost."""
+        """Put a frame on its way down, unless the link is lost.
+
+        A gateway that lacks something is told of no position beyond: should the link break now, the next one goes on
+        from there.
+        """
         if self._send is not None:
-            self._send(frame)
+            self._send(frame if self._behind is None else _at(self._behind, frame))
 
     def answer(self, answers: list[SendAnswer]) -> None:
         """Bring answers of the pipeline to the gateway."""
@@ -219,15 +226,25 @@ class GatewaySession(LinkSession):
         if older is not None and older is not self:
             older.end()
         self._epoch = hello.epoch
+        missed = bool(hello.routes)
+        same_store = hello.store_epoch == hub.store_epoch
+        if missed and same_store:
+            self._behind = hello.position
         hub.links.sessions[hello.gateway] = self
         metrics.logic_gateways.set(len(hub.links.sessions))
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
-        missed = bool(hello.routes)
-        same_store = hello.store_epoch == hub.store_epoch
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
         await hub.routes_changed(change)
-        if missed and same_store and not await hub.recovery.replay(hello.gateway, hello.position):
+        if self._behind is not None:
+            await self._catch_up(self._behind)
+
+    async def _catch_up(self, position: int) -> None:
+        """Repeat what the gateway missed, or have its clients sync."""
+        hub = self._hub
+        repeated = await hub.recovery.replay(self.gateway, position)
+        self._behind = None
+        if not repeated:
             self.send(Welcome(hub.store_epoch, hub.recovery.position, True, []))
 
     async def _delta(self, delta: RouteDelta) -> None:
@@ -246,3 +263,8 @@ class GatewaySession(LinkSession):
         await asyncio.sleep(hub.settings.lease)
         if self.gateway not in hub.links.sessions:
             await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch))
+
+
+def _at(position: int, frame: DownFrame) -> DownFrame:
+    """Return a frame that tells of this position, if it tells of one."""
+    return frame._replace(position=position) if isinstance(frame, Welcome | PushBatch | DownBeat) else frame
