@@ -23,7 +23,7 @@ from resonance.engines.sql.outbox import emit
 from resonance.engines.sql.queries import all_in
 from resonance.engines.sql.rows import CONVERSATION, MEMBER, conversation_row, member_row
 from resonance.engines.sql.tx import Row, Tx
-from resonance.engines.sql.views import VIEW, membership, open_member, views_of
+from resonance.engines.sql.views import VIEW, membership, pair_of, views_of
 from resonance.engines.sql.writes import insert_conversation, insert_members, update_members
 from resonance.ports.store import SMALL_CONVERSATION
 
@@ -234,14 +234,9 @@ async def conversations(tx: Tx, user_id: str, cursor: str, limit: int, with_last
         id=last_id,
         limit=limit + 1,
     )
-    page = [_pair(user_id, row) for row in rows[:limit]]
+    page = [pair_of(user_id, row) for row in rows[:limit]]
     more = encode_cursor(*_position(*page[-1])) if len(rows) > limit else ""
     return ConversationPage(await views_of(tx, user_id, page, with_last), more)
-
-
-def _pair(user_id: str, row: Row) -> tuple[Conversation, Member]:
-    found = conversation_row(row, "c_")
-    return found, open_member(found.id, user_id) if row["m_user_id"] is None else member_row(row, "m_")
 
 
 def _position(listed: Conversation, member: Member) -> tuple[int, int, str]:

@@ -21,7 +21,7 @@ _LOGS = f"""
     WHERE c.id IN (SELECT conversation_id FROM members WHERE user_id = :owner UNION SELECT '{OPEN_CONVERSATION}')
 """  # noqa: S608 - a constant
 _ROWS = f"""
-    SELECT i.position, {qualified(ENTRY, "e")}, coalesce(m.min_seq, 1) AS min_seq, m.max_seq
+    SELECT {qualified(ENTRY, "e")}, i.position, coalesce(m.min_seq, 1) AS min_seq, m.max_seq
     FROM inbox i JOIN entries e ON e.conversation_id = i.conversation_id AND e.seq = i.seq
         LEFT JOIN members m ON m.conversation_id = i.conversation_id AND m.user_id = i.owner
     WHERE i.owner = :owner AND i.position > :cursor ORDER BY i.position LIMIT :limit

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
 from resonance.domain.events import Event
 from resonance.domain.ids import ConversationId, UserId
 from resonance.domain.model import (
@@ -50,18 +53,13 @@ def qualified(columns: str, alias: str, prefix: str = "") -> str:
 
 def user_row(row: Row, prefix: str = "") -> User:
     """Return the user in the columns `USER`."""
-    return User(
-        id=UserId(row[f"{prefix}id"]),
-        nickname=row[f"{prefix}nickname"],
-        avatar=row[f"{prefix}avatar"],
-        extra=row[f"{prefix}extra"],
-        kind=UserKind(row[f"{prefix}kind"]),
-        status=UserStatus(row[f"{prefix}status"]),
-        is_admin=bool(row[f"{prefix}is_admin"]),
-        last_seen_at=row[f"{prefix}last_seen_at"],
-        created_at=row[f"{prefix}created_at"],
-        updated_at=row[f"{prefix}updated_at"],
-    )
+    return user_of([row[prefix + name] for name in USER.split(", ")])
+
+
+def user_of(values: Sequence[Any]) -> User:
+    """Return the user with these values, in the order of `USER`."""
+    id_, nickname, avatar, extra, kind, status, is_admin, *times = values
+    return User(UserId(id_), nickname, avatar, extra, UserKind(kind), UserStatus(status), bool(is_admin), *times)
 
 
 def device_row(row: Row) -> Device:
@@ -117,63 +115,63 @@ def join_request_row(row: Row) -> JoinRequest:
 
 def conversation_row(row: Row, prefix: str = "") -> Conversation:
     """Return the conversation in the columns `CONVERSATION`."""
+    return conversation_of([row[prefix + name] for name in CONVERSATION.split(", ")])
+
+
+def conversation_of(values: Sequence[Any]) -> Conversation:
+    """Return the conversation with these values, in the order of `CONVERSATION`."""
+    id_, kind, name, avatar, introduction, owner, status, history, max_members, join_approval, mute_all, *rest = values
     return Conversation(
-        id=ConversationId(row[f"{prefix}id"]),
-        kind=ConversationKind(row[f"{prefix}kind"]),
-        name=row[f"{prefix}name"],
-        avatar=row[f"{prefix}avatar"],
-        introduction=row[f"{prefix}introduction"],
-        owner=UserId(row[f"{prefix}owner"]),
-        status=ConversationStatus(row[f"{prefix}status"]),
-        history=History(row[f"{prefix}history"]),
-        max_members=row[f"{prefix}max_members"],
-        join_approval=bool(row[f"{prefix}join_approval"]),
-        mute_all=bool(row[f"{prefix}mute_all"]),
-        max_seq=row[f"{prefix}max_seq"],
-        ordinal=row[f"{prefix}ordinal"],
-        version=row[f"{prefix}version"],
-        member_count=row[f"{prefix}member_count"],
-        created_at=row[f"{prefix}created_at"],
-        updated_at=row[f"{prefix}updated_at"],
+        ConversationId(id_),
+        ConversationKind(kind),
+        name,
+        avatar,
+        introduction,
+        UserId(owner),
+        ConversationStatus(status),
+        History(history),
+        max_members,
+        bool(join_approval),
+        bool(mute_all),
+        *rest,
     )
 
 
 def member_row(row: Row, prefix: str = "") -> Member:
     """Return the membership in the columns `MEMBER`."""
+    return member_of([row[prefix + name] for name in MEMBER.split(", ")])
+
+
+def member_of(values: Sequence[Any]) -> Member:
+    """Return the membership with these values, in the order of `MEMBER`."""
     return Member(
-        conversation_id=ConversationId(row[f"{prefix}conversation_id"]),
-        user_id=UserId(row[f"{prefix}user_id"]),
-        role=Role(row[f"{prefix}role"]),
-        status=MemberStatus(row[f"{prefix}status"]),
-        min_seq=row[f"{prefix}min_seq"],
-        max_seq=row[f"{prefix}max_seq"],
-        read_seq=row[f"{prefix}read_seq"],
-        read_ordinal=row[f"{prefix}read_ordinal"],
-        end_ordinal=row[f"{prefix}end_ordinal"],
-        pinned=bool(row[f"{prefix}pinned"]),
-        recv_opt=RecvOpt(row[f"{prefix}recv_opt"]),
-        muted_until=row[f"{prefix}muted_until"],
-        nickname=row[f"{prefix}nickname"],
-        inviter=UserId(row[f"{prefix}inviter"]),
-        joined_at=row[f"{prefix}joined_at"],
-        updated_at=row[f"{prefix}updated_at"],
+        ConversationId(values[0]),
+        UserId(values[1]),
+        Role(values[2]),
+        MemberStatus(values[3]),
+        min_seq=values[4],
+        max_seq=values[5],
+        read_seq=values[6],
+        read_ordinal=values[7],
+        end_ordinal=values[8],
+        pinned=bool(values[9]),
+        recv_opt=RecvOpt(values[10]),
+        muted_until=values[11],
+        nickname=values[12],
+        inviter=UserId(values[13]),
+        joined_at=values[14],
+        updated_at=values[15],
     )
+
+
+def values_of(row: Row) -> tuple[Any, ...]:
+    """Return a row's values in the order of its columns: much quicker than one by one where rows are wide."""
+    return tuple(cast("Iterable[Any]", row))
 
 
 def entry_row(row: Row) -> Entry:
-    """Return the entry in the columns `ENTRY`."""
-    return Entry(
-        row["conversation_id"],
-        row["seq"],
-        row["message_id"],
-        row["sender"],
-        row["client_msg_id"],
-        row["kind"],
-        row["content"],
-        row["extra"],
-        row["ordinal"],
-        row["created_at"],
-    )
+    """Return the entry of a row that begins with the columns `ENTRY`."""
+    return Entry._make(values_of(row)[: len(Entry._fields)])
 
 
 def event_row(row: Row) -> Event:

@@ -18,15 +18,14 @@ from resonance.engines.sql.rows import (
     FRIEND,
     FRIEND_REQUEST,
     USER,
-    conversation_row,
     friend_request_row,
     friend_row,
-    member_row,
     qualified,
-    user_row,
+    user_of,
+    values_of,
 )
 from resonance.engines.sql.tx import Row, Tx
-from resonance.engines.sql.views import VIEW, open_member, views_of
+from resonance.engines.sql.views import VIEW, pair_of, views_of
 from resonance.ports.store import MAX_TRANSACTION_MS
 
 _DONE = ":"
@@ -77,7 +76,7 @@ async def sync(tx: Tx, user_id: str, token: str, limit: int, retention_ms: int) 
         conversations=conversations,
         friends=[friend_row(row) for row in friends],
         requests=[friend_request_row(row) for row in requests],
-        users=[user_row(row) for row in users],
+        users=[user_of(values_of(row)) for row in users],
         token=_token(after),
         more=after.more,
     )
@@ -168,9 +167,4 @@ async def _page(
 async def _conversations(tx: Tx, user_id: str, now: Round, limit: int) -> tuple[list[ConversationView], str]:
     """Return changed conversations, the open one among them although its members may have no row."""
     rows, after = await _page(tx, _CONVERSATIONS, user_id, now.since, now.conversation, limit, _conversation_key)
-    pairs = []
-    for row in rows:
-        conversation = conversation_row(row, "c_")
-        known = row["m_user_id"] is not None
-        pairs.append((conversation, member_row(row, "m_") if known else open_member(conversation.id, user_id)))
-    return await views_of(tx, user_id, pairs), after
+    return await views_of(tx, user_id, [pair_of(user_id, row) for row in rows]), after

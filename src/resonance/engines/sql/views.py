@@ -21,16 +21,21 @@ from resonance.engines.sql.rows import (
     ENTRY,
     MEMBER,
     USER,
-    conversation_row,
+    conversation_of,
     entry_row,
-    member_row,
+    member_of,
     qualified,
-    user_row,
+    user_of,
+    values_of,
 )
 from resonance.engines.sql.tx import Row, Tx
 
 VIEW = f"{qualified(CONVERSATION, 'c', 'c_')}, {qualified(MEMBER, 'm', 'm_')}"
-"""The columns that `views` needs, of `conversations c` joined with `members m`."""
+"""The columns that `pair_of` needs, and no others, of `conversations c` joined with `members m`."""
+_MEMBER_AT = len(CONVERSATION.split(", "))
+
+_PLACES = 50
+"""Places in logs that one statement asks for."""
 
 _ONE = f"""
     SELECT {VIEW}
@@ -48,11 +53,9 @@ async def membership(tx: Tx, user_id: str, conversation_id: str) -> tuple[Conver
     row = await tx.one(_ONE, id=conversation_id, user_id=user_id)
     if row is None:
         raise no_conversation(conversation_id)
-    conversation = conversation_row(row, "c_")
-    if row["m_user_id"] is not None:
-        return conversation, member_row(row, "m_")
-    if conversation.kind is ConversationKind.OPEN:
-        return conversation, open_member(conversation.id, user_id)
+    conversation, member = pair_of(user_id, row)
+    if row["m_user_id"] is not None or conversation.kind is ConversationKind.OPEN:
+        return conversation, member
     if conversation.kind is ConversationKind.SINGLE:
         raise no_conversation(conversation_id)
     raise ServiceError(Code.NOT_MEMBER, f"{user_id} was never a member of {conversation_id}")
@@ -63,10 +66,16 @@ def open_member(conversation_id: ConversationId, user_id: str) -> Member:
     return Member(conversation_id, UserId(user_id))
 
 
-async def views(tx: Tx, user_id: str, rows: Sequence[Row], with_last: bool = True) -> list[ConversationView]:
-    """Return what the rows (columns `VIEW`) look like to the caller, in their order."""
-    pairs = [(conversation_row(row, "c_"), member_row(row, "m_")) for row in rows]
-    return await views_of(tx, user_id, pairs, with_last)
+def pair_of(user_id: str, row: Row) -> tuple[Conversation, Member]:
+    """Return the conversation and the caller's membership of a row with the columns `VIEW`.
+
+    A row of an open conversation may have no membership: then it is the made-up one.
+    """
+    values = values_of(row)
+    conversation = conversation_of(values[:_MEMBER_AT])
+    if values[_MEMBER_AT] is None:
+        return conversation, open_member(conversation.id, user_id)
+    return conversation, member_of(values[_MEMBER_AT:])
 
 
 async def views_of(
@@ -101,14 +110,15 @@ async def _last_entries(tx: Tx, pairs: Sequence[tuple[Conversation, Member]]) ->
         if (end := visible_end(member.window, conversation.max_seq)) >= member.min_seq
     ]
     found: dict[str, Entry] = {}
-    for conversation_id, seq in wanted:
-        row = await tx.one(
-            f"SELECT {ENTRY} FROM entries WHERE conversation_id = :id AND seq = :seq",  # noqa: S608
-            id=conversation_id,
-            seq=seq,
-        )
-        assert row is not None, "a conversation's head has its entry"
-        found[conversation_id] = entry_row(row)
+    for part in chunks(wanted, _PLACES):
+        either = " OR ".join(f"(conversation_id = :id{i} AND seq = :seq{i})" for i in range(len(part)))
+        params = {
+            f"{name}{i}": value
+            for i, place in enumerate(part)
+            for name, value in zip(("id", "seq"), place, strict=True)
+        }
+        rows = await tx.all(f"SELECT {ENTRY} FROM entries WHERE {either}", **params)  # noqa: S608
+        found.update((row["conversation_id"], entry_row(row)) for row in rows)
     return found
 
 
@@ -118,11 +128,11 @@ async def _peers(tx: Tx, user_id: str, singles: Sequence[str]) -> dict[str, User
     for part in chunks(singles):
         places, params = listed("id", part)
         rows = await tx.all(
-            f"SELECT m.conversation_id, {qualified(USER, 'u')} FROM members m JOIN users u ON u.id = m.user_id "  # noqa: S608
+            f"SELECT {qualified(USER, 'u')}, m.conversation_id FROM members m JOIN users u ON u.id = m.user_id "  # noqa: S608
             f"WHERE m.conversation_id IN ({places})",
             **params,
         )
         for row in rows:
             if row["id"] != user_id or row["conversation_id"] not in peers:
-                peers[row["conversation_id"]] = user_row(row)
+                peers[row["conversation_id"]] = user_of(values_of(row)[:-1])
     return peers
