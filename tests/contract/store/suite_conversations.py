@@ -306,7 +306,18 @@ class ConversationsSuite:
         assert [view.conversation.id for view in await whole_list(store, "bert", 10)] == [shown.id]
 
     @pytest.mark.parametrize(
-        "cursor", ["x", "!!", "W10", "é", "WzEsMiwzXQ", "WzEsMiwiXHVkODAwIl0", "bm9uZQ==", "WzFlOTk5LDIsIngiXQ"]
+        "cursor",
+        [
+            "x",
+            "!!",
+            "W10",
+            "é",
+            "WzEsMiwzXQ",
+            "WzEsMiwiXHVkODAwIl0",
+            "WzEsMiwiYVx1MDAwMCJd",
+            "bm9uZQ==",
+            "WzFlOTk5LDIsIngiXQ",
+        ],
     )
     async def test_a_cursor_that_is_none_is_refused(self, store: Store, cursor: str) -> None:
         await people(store, "anna")

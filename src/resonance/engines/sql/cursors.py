@@ -36,7 +36,10 @@ def _parse(cursor: str) -> list[str | int]:
 
 
 def _storable(value: str | int) -> bool:
-    """Say whether a database takes the value: no half of a surrogate pair, no number over 64 bits."""
+    """Say whether every database takes the value: no NUL or half of a surrogate pair, no number over 64 bits.
+
+    Handles and ids are printable; what is not never came from `encode_cursor`.
+    """
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isprintable()
