@@ -205,7 +205,7 @@ class Deployment:
         await self.processes[role].kill()
         await self.processes[role].start()
 
-    async def command(self, *arguments: str) -> tuple[int, str]:
+    async def command(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
         """Run `resonance …` on this deployment's data; return the exit code and what it said."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")}
         process = await asyncio.create_subprocess_exec(
@@ -215,12 +215,12 @@ class Deployment:
             *arguments,
             cwd=self.folder,
             env=environment | self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         async with asyncio.timeout(READY_S):
-            output, _ = await process.communicate()
+            output, _ = await process.communicate(stdin.encode())
         return process.returncode or 0, output.decode()
 
     async def stop(self) -> None:
