@@ -1,23 +1,22 @@
 """One client's connection: frames in, packets out, and every bound that keeps it from harming others.
 
-There is one object and no task per connection. What waits for the client is kept in two places: `out`, the frames of
-this tick of the loop, written as one piece at its end; and `kept`, what the client was too slow to take.
+There is one object and no task per connection.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSMsgType, WSTransport
 
 from resonance.config.settings import WsConfig
 from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import Principal, Route, SendAnswer
-from resonance.gateway.ws.frames import BINARY, TEXT, Fragments, frame
+from resonance.gateway.ws.frames import BINARY, TEXT, Fragments
+from resonance.gateway.ws.outlet import Outlet
 from resonance.observe import metrics
 from resonance.protocol import packets
 from resonance.protocol.commands import ClientPacket
@@ -59,20 +58,17 @@ class Owner(Protocol):
         """Cut the transport if the client does not answer our close soon."""
 
 
-class Connection(WSListener):
+class Connection(Outlet):
     """The state of one WebSocket.
 
     Attributes:
         number: unique within the gateway's epoch; what routes, origins and answers name.
         principal, address: who is on the other side, and from where.
-        codec: the form of packets; until `chosen` (by the client's first message) the default of the handshake.
-        out: frames for the end of this tick; `dirty` says that the hub knows of them.
-        held: write nothing now: the transport is over its low water mark, or the connection is closing.
+        chosen: whether the form of packets is settled: by the handshake, else by the client's first message.
         seqs: by conversation, the last pushed seq; the least recently pushed goes first. None until the first push.
         unanswered: the client's packet number for each message without an answer, by ref.
         in_flight: messages and requests without an answer.
         heard: when the last frame came, on the owner's clock.
-        closing: why the connection ends, once it does.
         leaving: close as soon as nothing is in flight.
         trace, sent: the first 24 digits of its messages' trace ids, and how many messages came.
     """
@@ -80,23 +76,14 @@ class Connection(WSListener):
     __slots__ = (
         "_backlog",
         "_fragments",
-        "_kept",
         "_malformed",
         "_owner",
-        "_ping",
-        "_transport",
-        "_write",
         "address",
         "chosen",
-        "closing",
-        "codec",
-        "dirty",
         "heard",
-        "held",
         "in_flight",
         "leaving",
         "number",
-        "out",
         "principal",
         "sent",
         "seqs",
@@ -105,29 +92,19 @@ class Connection(WSListener):
     )
 
     def __init__(self, owner: Owner, number: int, principal: Principal, address: str, trace: str) -> None:
+        super().__init__(owner.config.high_water)
         self._owner = owner
         self.number = number
         self.principal = principal
         self.address = address
-        self.codec = packets.BINARY
         self.chosen = False
-        self.out: list[bytes] = []
-        self.dirty = False
-        self.held = True
         self.seqs: dict[str, int] | None = None
         self.unanswered: dict[int, str] = {}
         self.in_flight = 0
         self.heard = owner.now
-        self.closing: Close | None = None
         self.leaving = False
         self.trace = trace
         self.sent = 0
-        self._transport: WSTransport | None = None
-        self._write: Callable[[bytes | bytearray], None] = _nowhere
-        # what the transport would not take yet, oldest first
-        self._kept: bytearray | None = None
-        # the last ping that could not be answered yet
-        self._ping: bytes | None = None
         # messages read before reading could be stopped; None while reading goes on
         self._backlog: deque[tuple[int, bytes]] | None = None
         self._fragments: Fragments | None = None
@@ -149,9 +126,7 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin: the upgrade's answer is written."""
-        self._transport = transport
-        self._write = transport.underlying_transport.write
-        self.held = False
+        self._open(transport)
         self._owner.attach(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -171,22 +146,6 @@ class Connection(WSListener):
             self._message(opcode, frame.get_payload_as_bytes())
         else:
             self._fragment(opcode, frame.fin, frame.get_payload_as_bytes())
-
-    def pause_writing(self) -> None:
-        """The transport holds more than its low water mark: keep frames back."""
-        self.held = True
-
-    def resume_writing(self) -> None:
-        """The transport has room: write what was kept back."""
-        if self.closing is not None:
-            return
-        self.held = False
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            self._write(kept)
-        ping, self._ping = self._ping, None
-        if ping is not None and self._transport is not None:
-            self._transport.send_pong(ping)
 
     # ------------------------------------------------------------ frames in
 
@@ -288,48 +247,10 @@ class Connection(WSListener):
         elif self._backlog is not None:
             self._resume_reading()
 
-    # ------------------------------------------------------------ frames out
-
-    def send(self, payload: bytes) -> None:
-        """Queue one packet for the end of this tick."""
-        self.out.append(frame(self.codec.opcode, payload))
-        if not self.dirty:
-            self._owner.mark(self)
-
-    def flush(self) -> None:
-        """Write the frames of this tick as one piece, or keep them back."""
-        self.dirty = False
-        out = self.out
-        if self.held:
-            self._keep()
-            return
-        self._write(out[0] if len(out) == 1 else b"".join(out))
-        out.clear()
-        if self.held:
-            self._check_high_water()
-
-    def _keep(self) -> None:
-        """Keep frames back for a client that reads too slowly, up to the high water mark."""
-        if self.closing is None:
-            if self._kept is None:
-                self._kept = bytearray()
-            self._kept += b"".join(self.out)
-            self._check_high_water()
-        self.out.clear()
-
-    def _check_high_water(self) -> None:
-        assert self._transport is not None
-        waiting = self._transport.underlying_transport.get_write_buffer_size() + len(self._kept or b"")
-        if waiting > self._owner.config.high_water:
-            metrics.slow_consumers.inc()
-            self.close(Close.SLOW_CONSUMER)
-
-    def ping(self) -> None:
-        """Ask the client whether it is alive."""
-        if self._transport is not None and not self.held:
-            self._transport.send_ping()
-
     # ------------------------------------------------------------ the end
+
+    def _mark(self) -> None:
+        self._owner.mark(self)
 
     def leave(self) -> None:
         """Close for a restart once nothing is in flight; read no more until then."""
@@ -348,11 +269,7 @@ class Connection(WSListener):
         transport = self._transport
         if transport is None:
             return
-        if self.out and not self.held:
-            self._write(b"".join(self.out))
-        self.held = True
-        self.out.clear()
-        self._kept = None
+        self._seal()
         transport.send_close(close.number, close.value.reason)  # type: ignore[arg-type]
         if self._backlog is not None:
             self._backlog = None
@@ -361,9 +278,6 @@ class Connection(WSListener):
 
     def lost(self) -> None:
         """The transport is gone. Called once, by the bridge."""
-        self.held = True
-        self.out.clear()
-        self._kept = self._backlog = self._fragments = None
         code = self._close_code()
         metrics.connections_closed.labels(code).inc()
         log.info(
@@ -375,8 +289,8 @@ class Connection(WSListener):
             messages=self.sent,
         )
         self._owner.forget(self)
-        self._transport = None
-        self._write = _nowhere
+        self._backlog = self._fragments = None
+        self._drop()
 
     def abort(self) -> None:
         """Cut the transport without a word."""
@@ -391,10 +305,6 @@ class Connection(WSListener):
         if handshake is None:
             return "1006"
         return "1000" if handshake.recv_then_sent else str(int(handshake.sent.code))  # type: ignore[arg-type, union-attr]
-
-
-def _nowhere(_: bytes | bytearray) -> None:
-    """Write for a connection that has no transport."""
 
 
 def _is_utf8(payload: bytes) -> bool:
