@@ -388,13 +388,21 @@ class Store(ABC):
 
     @abstractmethod
     async def conversation(self, user_id: str, conversation_id: str) -> ConversationView:
-        """Return one conversation as the caller sees it. Raises CONVERSATION_NOT_FOUND, NOT_MEMBER."""
+        """Return one conversation as the caller sees it.
+
+        Whoever left sees it as it was then, here and in lists and sync: nothing that others do afterwards changes
+        anything they can read.
+
+        Raises:
+            ServiceError: CONVERSATION_NOT_FOUND; NOT_MEMBER.
+        """
 
     @abstractmethod
     async def conversations(self, user_id: str, cursor: str, limit: int, with_last: bool) -> ConversationPage:
         """Return a page of the caller's conversations: pinned first, then by updated_at falling, then id.
 
-        Those the caller left stay listed while they show something. An OPEN conversation is listed for everybody.
+        Those the caller left stay listed while they show something, at the place of that time. An OPEN conversation
+        is listed for everybody.
 
         Raises:
             ServiceError: INVALID_ARGUMENT for a cursor that is none.

@@ -7,6 +7,7 @@ from tests.contract.store.suite_conversations import ConversationsSuite
 from tests.contract.store.suite_devices import DevicesSuite
 from tests.contract.store.suite_friends import FriendsSuite
 from tests.contract.store.suite_groups import GroupsSuite
+from tests.contract.store.suite_leavers import LeaversSuite
 from tests.contract.store.suite_memberships import MembershipsSuite
 
 
@@ -23,6 +24,9 @@ class TestConversations(ConversationsSuite): ...
 
 
 class TestGroups(GroupsSuite): ...
+
+
+class TestLeavers(LeaversSuite): ...
 
 
 class TestMemberships(MembershipsSuite): ...

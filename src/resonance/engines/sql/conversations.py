@@ -23,7 +23,7 @@ from resonance.engines.sql.outbox import emit
 from resonance.engines.sql.queries import all_in
 from resonance.engines.sql.rows import CONVERSATION, MEMBER, conversation_row, member_row
 from resonance.engines.sql.tx import Row, Tx
-from resonance.engines.sql.views import VIEW, membership, pair_of, views_of
+from resonance.engines.sql.views import SEEN, UPDATED_AT, VIEW, membership, pair_of, views_of
 from resonance.engines.sql.writes import insert_conversation, insert_members, update_members
 from resonance.ports.store import SMALL_CONVERSATION
 
@@ -202,19 +202,15 @@ async def conversation(tx: Tx, user_id: str, conversation_id: str) -> Conversati
 
 _LISTED = f"""
     SELECT {VIEW}
-    FROM (
-        SELECT conversation_id AS id FROM members WHERE user_id = :user_id
-        UNION SELECT id FROM conversations WHERE id = :open
-    ) mine
-    JOIN conversations c ON c.id = mine.id
-    LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :user_id
-    WHERE (m.max_seq IS NULL OR m.max_seq >= m.min_seq)
+    FROM {SEEN}
+    WHERE c.id IN (SELECT conversation_id FROM members WHERE user_id = :me UNION SELECT '{OPEN_CONVERSATION}')
+    AND (m.max_seq IS NULL OR m.max_seq >= m.min_seq)
     AND (
         COALESCE(m.pinned, 0) < :pinned
-        OR (COALESCE(m.pinned, 0) = :pinned AND c.updated_at < :updated_at)
-        OR (COALESCE(m.pinned, 0) = :pinned AND c.updated_at = :updated_at AND c.id > :id)
+        OR (COALESCE(m.pinned, 0) = :pinned AND {UPDATED_AT} < :updated_at)
+        OR (COALESCE(m.pinned, 0) = :pinned AND {UPDATED_AT} = :updated_at AND c.id > :id)
     )
-    ORDER BY COALESCE(m.pinned, 0) DESC, c.updated_at DESC, c.id
+    ORDER BY COALESCE(m.pinned, 0) DESC, {UPDATED_AT} DESC, c.id
     LIMIT :limit
 """  # noqa: S608 - the columns are constants
 
@@ -227,8 +223,7 @@ async def conversations(tx: Tx, user_id: str, cursor: str, limit: int, with_last
     pinned, updated_at, last_id = decode_cursor(cursor, int, int, str) if cursor else _BEFORE_ALL
     rows = await tx.all(
         _LISTED,
-        user_id=user_id,
-        open=OPEN_CONVERSATION,
+        me=user_id,
         pinned=pinned,
         updated_at=updated_at,
         id=last_id,

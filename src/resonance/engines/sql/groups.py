@@ -36,7 +36,9 @@ from resonance.engines.sql.rows import (
 )
 from resonance.engines.sql.tx import Tx
 from resonance.engines.sql.writes import (
+    delete_farewells,
     insert_conversation,
+    insert_farewells,
     insert_members,
     update_conversation,
     update_members,
@@ -127,6 +129,8 @@ async def change_group(tx: Tx, change: GroupChange) -> Conversation:
     await insert_members(tx, [member for user_id, member in after.items() if user_id not in before])
     await update_members(tx, [member for user_id, member in after.items() if user_id in before])
     await update_conversation(tx, changed)
+    await delete_farewells(tx, group.id, [user_id for user_id, member in before.items() if not member.active])
+    await insert_farewells(tx, changed, [user_id for user_id, member in after.items() if not member.active])
     await _decide_wishes(tx, group.id, joining, RequestStatus.ACCEPTED)
     if change.content:
         await write_system_entry(tx, changed, change.message_id, change.content)

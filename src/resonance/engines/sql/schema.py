@@ -149,6 +149,19 @@ members = Table(
     sqlite_with_rowid=False,
 )
 
+farewells = Table(
+    "farewells",
+    metadata,
+    Column("user_id", HANDLE, primary_key=True),
+    *(
+        Column(column.name, column.type, primary_key=column.primary_key, nullable=False)
+        for column in conversations.columns
+        if column is not conversations.c.creator
+    ),
+    sqlite_with_rowid=False,
+)
+"""Conversations as they were when somebody's window closed: all that those who left are shown of them."""
+
 join_requests = Table(
     "join_requests",
     metadata,

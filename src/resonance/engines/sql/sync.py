@@ -25,7 +25,7 @@ from resonance.engines.sql.rows import (
     values_of,
 )
 from resonance.engines.sql.tx import Row, Tx
-from resonance.engines.sql.views import VIEW, pair_of, views_of
+from resonance.engines.sql.views import SEEN, UPDATED_AT, VIEW, pair_of, views_of
 from resonance.ports.store import MAX_TRANSACTION_MS
 
 _DONE = ":"
@@ -103,9 +103,9 @@ def _parse(token: str) -> Round | None:
 # ---------------------------------------------------------------- the four sorts
 
 _CONVERSATIONS = f"""
-    SELECT {VIEW} FROM conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :me
+    SELECT {VIEW} FROM {SEEN}
     WHERE c.id IN (SELECT conversation_id FROM members WHERE user_id = :me UNION SELECT '{OPEN_CONVERSATION}')
-        AND c.id > :after AND (c.updated_at >= :since OR m.updated_at >= :since)
+        AND c.id > :after AND ({UPDATED_AT} >= :since OR m.updated_at >= :since)
     ORDER BY c.id LIMIT :limit
 """  # noqa: S608 - constants
 _FRIENDS = f"""

@@ -30,27 +30,31 @@ from resonance.engines.sql.rows import (
 )
 from resonance.engines.sql.tx import Row, Tx
 
-VIEW = f"{qualified(CONVERSATION, 'c', 'c_')}, {qualified(MEMBER, 'm', 'm_')}"
-"""The columns that `pair_of` needs, and no others, of `conversations c` joined with `members m`."""
+UPDATED_AT = "COALESCE(f.updated_at, c.updated_at)"
+"""When a conversation last changed for the caller, over `SEEN`."""
+_SHOWN = ", ".join(f"COALESCE(f.{name}, c.{name}) AS c_{name}" for name in CONVERSATION.split(", "))
+VIEW = f"{_SHOWN}, {qualified(MEMBER, 'm', 'm_')}"
+"""The columns that `pair_of` needs, and no others, over `SEEN`."""
+SEEN = """
+    conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :me
+    LEFT JOIN farewells f ON f.user_id = m.user_id AND f.id = c.id
+"""
+"""Conversations as the user `:me` sees them: those that were left are as they were then, whatever happened since."""
 _MEMBER_AT = len(CONVERSATION.split(", "))
 
 _PLACES = 50
 """Places in logs that one statement asks for."""
 
-_ONE = f"""
-    SELECT {VIEW}
-    FROM conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :user_id
-    WHERE c.id = :id
-"""  # noqa: S608 - the columns are constants
+_ONE = f"SELECT {VIEW} FROM {SEEN} WHERE c.id = :id"  # noqa: S608 - constants
 
 
 async def membership(tx: Tx, user_id: str, conversation_id: str) -> tuple[Conversation, Member]:
-    """Return a conversation and the caller's row in it (in an open one without a row: a made-up one).
+    """Return a conversation as the caller sees it, and the caller's membership (in an open one: maybe a made-up one).
 
     Raises:
         ServiceError: CONVERSATION_NOT_FOUND, also for a single one of others; NOT_MEMBER for who never was one.
     """
-    row = await tx.one(_ONE, id=conversation_id, user_id=user_id)
+    row = await tx.one(_ONE, id=conversation_id, me=user_id)
     if row is None:
         raise no_conversation(conversation_id)
     conversation, member = pair_of(user_id, row)

@@ -27,6 +27,7 @@ _UPDATE_MEMBER = (
     f"UPDATE members SET {_settings(MEMBER, {'conversation_id', 'user_id'})}"  # noqa: S608
     " WHERE conversation_id = :conversation_id AND user_id = :user_id"
 )
+_INSERT_FAREWELL = f"INSERT INTO farewells (user_id, {CONVERSATION}) VALUES (:user_id, {_places(CONVERSATION)})"  # noqa: S608
 _INSERT_ENTRY = f"INSERT INTO entries ({ENTRY}, body_hash) VALUES ({_places(ENTRY)}, :body_hash)"  # noqa: S608
 
 
@@ -48,6 +49,20 @@ async def insert_members(tx: Tx, members: Iterable[Member]) -> None:
 async def update_members(tx: Tx, members: Iterable[Member]) -> None:
     """Write changed members."""
     await tx.many(_UPDATE_MEMBER, [_params(member) for member in members])
+
+
+async def insert_farewells(tx: Tx, conversation: Conversation, user_ids: Iterable[str]) -> None:
+    """Keep the conversation as it is now for those whose window has just closed."""
+    kept = _params(conversation)
+    await tx.many(_INSERT_FAREWELL, [{"user_id": user_id, **kept} for user_id in user_ids])
+
+
+async def delete_farewells(tx: Tx, conversation_id: ConversationId, user_ids: Iterable[str]) -> None:
+    """Forget what was kept for those who left: they come back, or leave once more."""
+    await tx.many(
+        "DELETE FROM farewells WHERE user_id = :user_id AND id = :id",
+        [{"user_id": user_id, "id": conversation_id} for user_id in user_ids],
+    )
 
 
 async def write_system_entry(tx: Tx, conversation: Conversation, message_id: int, content: str) -> None:
