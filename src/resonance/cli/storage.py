@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resonance.cli.options import DataDir, Env, Folder, load_options
-from resonance.cli.plain import fail
 
 if TYPE_CHECKING:
-    from resonance.cli.copying import Progress
+    from resonance.engines.sqlite.backup import Progress
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
@@ -56,18 +54,11 @@ def backup(
       resonance backup /backup/resonance.db
       resonance backup --data-dir /var/lib/resonance --force /backup/latest.db
     """
-    from resonance.cli.copying import check_store, copy_store
+    from resonance.engines.sqlite.backup import backup as copy
 
     source = _database(data_dir, config, env)
-    check_store(source)
-    if target.is_dir():
-        fail(f"{target} is a folder: name the file to write, such as {target / 'resonance.db'}")
-    if target.exists() and target.samefile(source):
-        fail(f"{target} is the database itself")
-    if target.exists() and not force:
-        fail(f"{target} exists: choose another name, or replace it with --force")
     with _progress("Copying") as progress:
-        copy_store(source, target, progress)
+        copy(source, target, progress, replace=force)
     typer.echo(f"{target}: {target.stat().st_size / 1e6:,.1f} MB, from {source}")
     typer.echo("The signing secret is not in it: without a copy of it, a restore elsewhere logs everybody out.")
 
@@ -89,17 +80,11 @@ def restore(
       resonance restore /backup/resonance.db
       resonance restore --data-dir /var/lib/resonance --force /backup/latest.db
     """
-    from resonance.cli.copying import check_store
+    from resonance.engines.sqlite.backup import restore as put_back
 
     target = _database(data_dir, config, env)
-    check_store(source)
-    if target.exists() and target.samefile(source):
-        fail(f"{source} is the database itself")
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(target):
-        if target.exists() and target.stat().st_size and not force:
-            fail(f"{target} holds a store: --force puts the backup in its place and keeps the old one beside it")
-        kept = _replace(source, target)
+    with _progress("Restoring") as progress:
+        kept = put_back(source, target, progress, replace=force)
     typer.echo(f"{target}: restored from {source}")
     if kept is not None:
         typer.echo(f"The old database is {kept}; delete it when you do not need it any more.")
@@ -107,38 +92,6 @@ def restore(
         "What clients will notice: they fetch everything anew at their next connection; messages, accounts and logins\n"
         "from after the backup are gone, and whoever logged in since has to log in again."
     )
-
-
-def _replace(source: Path, target: Path) -> Path | None:
-    """Put a copy of `source`, as a new store, in the place of `target`; return where the old file is now.
-
-    The name changes over in one step: whenever this is interrupted, `target` is the old store or the new one.
-    """
-    from contextlib import closing
-
-    from resonance.cli.copying import copy_store
-    from resonance.engines.sqlite.connection import connect
-    from resonance.engines.sqlite.migrate import write_epoch
-
-    draft = target.with_name(f"{target.name}.restoring")
-    with _progress("Restoring") as progress:
-        copy_store(source, draft, progress)
-    with closing(connect(draft)) as connection:
-        write_epoch(connection)
-    kept = _set_aside(target) if target.exists() else None
-    draft.replace(target)
-    return kept
-
-
-def _set_aside(database: Path) -> Path:
-    """Keep a database under a second name, its write-ahead log with it, which must not meet the new file."""
-    kept = database.with_name(f"{database.name}.{datetime.now().astimezone():%Y%m%dT%H%M%S.%f}")
-    kept.hardlink_to(database)
-    for suffix in ("-wal", "-shm"):
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.rename(kept.with_name(kept.name + suffix))
-    return kept
 
 
 def _database(data_dir: Path | None, folder: Path | None, env: str | None) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from resonance.cli.copying import copy_store
 from resonance.domain.errors import ServiceError
 from resonance.engines.sql import migrations
+from resonance.engines.sqlite.backup import backup
 from resonance.engines.sqlite.connection import connect_writer
 from resonance.engines.sqlite.lock import FileLock
 from resonance.engines.sqlite.migrate import migrate
@@ -93,7 +93,7 @@ def test_writers_during_a_backup_neither_wait_nor_get_in(store: Path, tmp_path: 
             steps.append(done)
             writer.execute("INSERT INTO ballast (data) VALUES (randomblob(4096))")
 
-        copy_store(store, tmp_path / "copy.db", write_more)
+        backup(store, tmp_path / "copy.db", write_more)
         rows = writer.execute("SELECT count(*) FROM ballast").fetchone()[0]
 
     assert len(steps) > 2
@@ -123,7 +123,7 @@ def test_a_backup_replaces_when_asked_and_never_the_store(run: Run, store: Path,
 def test_there_is_nothing_to_back_up(run: Run, tmp_path: Path) -> None:
     result = run("backup", "copy.db")
     assert result.exit_code == 1
-    assert "there is no store here" in result.stderr
+    assert "is no store of Resonance" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,10 +132,10 @@ def test_a_failed_copy_leaves_nothing_behind(store: Path, tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        copy_store(store, tmp_path / "copy.db", fail)
+        backup(store, tmp_path / "copy.db", fail)
     (tmp_path / "noise").write_bytes(b"no database" * 1000)
-    with pytest.raises(ServiceError, match="cannot be copied"):
-        copy_store(tmp_path / "noise", tmp_path / "copy.db", lambda done, total: None)
+    with pytest.raises(ServiceError, match="is no store of Resonance"):
+        backup(tmp_path / "noise", tmp_path / "copy.db", lambda done, total: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "noise"]
 
 
@@ -201,5 +201,5 @@ def test_what_is_no_backup_is_not_restored(run: Run, store: Path, tmp_path: Path
     (tmp_path / "noise").write_bytes(content)
     result = run("restore", "noise", "--force")
     assert result.exit_code == 1
-    assert "noise is no Resonance store" in result.stderr
+    assert "noise is no store of Resonance" in result.stderr
     assert get(store, "mark") == "old"

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from resonance.domain.errors import Code, ServiceError, invalid
@@ -20,75 +21,91 @@ Progress = Callable[[int, int], None]
 """Called with the pages done and the pages in all."""
 
 
-def backup(path: Path, target: Path, progress: Progress) -> None:
-    """Copy the store at `path` as it is now into the new file `target`, while a server may go on using it.
+def backup(path: Path, target: Path, progress: Progress, *, replace: bool = False) -> None:
+    """Copy the store at `path` as it is now into the file `target` (0600), while a server may go on using it.
 
     The copy is durable when this returns, and appears under its name only when it is whole.
 
+    Args:
+        replace: allow that a file at `target` is lost for it.
+
     Raises:
-        ServiceError: INVALID_ARGUMENT when `path` is no store or `target` exists; STORAGE_UNAVAILABLE.
+        ServiceError: INVALID_ARGUMENT when `path` is no store, or `target` exists or is `path`; STORAGE_UNAVAILABLE.
     """
     _check_store(path, "path")
-    if target.exists():
-        raise invalid("target", f"{target} exists: name a new file")
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
+    _check_target(target, path, "choose another name, or replace it with --force", replace=replace)
     try:
-        with closing(connect_reader(path)) as source, closing(connect(part)) as copy:
-            # A snapshot that stays open keeps the copy from starting over at every commit of the server.
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM meta").fetchone()
-            _copy(source, copy, progress)
-            copy.execute("PRAGMA journal_mode = DELETE")
-        _sync(part)
-        part.rename(target)
-        _sync(target.parent)
+        _write_whole(path, target, lambda _copy: None, progress)
     except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
         raise ServiceError(Code.STORAGE_UNAVAILABLE, f"the backup failed: {error}") from error
 
 
-def restore(source: Path, target: Path, progress: Progress, *, replace: bool = False) -> None:
+def restore(source: Path, target: Path, progress: Progress, *, replace: bool = False) -> Path | None:
     """Make `target` the store of a backup, with a new epoch, so that every client fetches anew.
 
+    The name changes over in one step: whenever this is interrupted, `target` is the old store or the new one.
+
     Args:
-        replace: allow that a store at `target` is lost for it.
+        replace: allow that a store is at `target`; it is kept beside it.
+
+    Returns:
+        Where the store is now that was at `target`; None when there was none.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT when `source` is no store or `target` exists; STORAGE_UNAVAILABLE when a
-            server uses `target`.
+        ServiceError: INVALID_ARGUMENT when `source` is no store, or `target` exists or is `source`;
+            STORAGE_UNAVAILABLE when a server uses `target`.
     """
     _check_store(source, "source")
-    if target.exists() and not replace:
-        raise invalid("target", f"{target} exists: say that it may be replaced, or name a new file")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(target)
     lock.acquire()
     try:
-        _restore(source, target, progress)
+        remedy = "--force puts the backup in its place and keeps the old one beside it"
+        _check_target(target, source, remedy, replace=replace)
+        draft = target.with_name(target.name + ".restoring")
+        _write_whole(source, draft, write_epoch, progress)
+        kept = _set_aside(target) if target.exists() else None
+        draft.replace(target)
+        _sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         raise ServiceError(Code.STORAGE_UNAVAILABLE, f"the restore failed: {error}") from error
     finally:
         lock.release()
+    return kept
 
 
-def _restore(source: Path, target: Path, progress: Progress) -> None:
-    """Build the store in a file beside the target, and put that in the target's place at the end."""
+def _write_whole(source: Path, target: Path, finish: Callable[[sqlite3.Connection], None], progress: Progress) -> None:
+    """Write a copy of a store, one that appears at `target` when it is complete and durable, or not at all."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
-    with closing(connect_reader(source)) as backup_file, closing(connect(part)) as copy:
-        _copy(backup_file, copy, progress)
-        copy.execute("PRAGMA journal_mode = DELETE")
-        write_epoch(copy)
-    _sync(part)
-    for leftover in ("-wal", "-shm"):
-        target.with_name(target.name + leftover).unlink(missing_ok=True)
-    part.rename(target)
-    _sync(target.parent)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(connect_reader(source)) as origin, closing(connect(part)) as copy:
+            # A snapshot that stays open keeps the copy from starting over at every commit of the server
+            # (sqlite.org/backup.html).
+            origin.execute("BEGIN")
+            origin.execute("SELECT count(*) FROM meta").fetchone()
+            origin.backup(
+                copy, pages=PAGES, progress=lambda _status, left, total: progress(total - left, total), sleep=0
+            )
+            copy.execute("PRAGMA journal_mode = DELETE")
+            finish(copy)
+        _sync(part)
+        part.replace(target)
+        _sync(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _copy(source: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress) -> None:
-    source.backup(copy, pages=PAGES, progress=lambda _status, left, total: progress(total - left, total), sleep=0)
+def _set_aside(store: Path) -> Path:
+    """Keep a store under a second name, its write-ahead log with it, which must not meet the new file."""
+    kept = store.with_name(f"{store.name}.{datetime.now().astimezone():%Y%m%dT%H%M%S.%f}")
+    kept.hardlink_to(store)
+    for suffix in ("-wal", "-shm"):
+        beside = store.with_name(store.name + suffix)
+        if beside.exists():
+            beside.rename(kept.with_name(kept.name + suffix))
+    return kept
 
 
 def _check_store(path: Path, field: str) -> None:
@@ -99,6 +116,16 @@ def _check_store(path: Path, field: str) -> None:
         known = False
     if not known:
         raise invalid(field, f"{path} is no store of Resonance")
+
+
+def _check_target(target: Path, source: Path, remedy: str, *, replace: bool) -> None:
+    """Refuse to write over what is there."""
+    if target.is_dir():
+        raise invalid("target", f"{target} is a folder: name the file to write, such as {target / 'resonance.db'}")
+    if target.exists() and target.samefile(source):
+        raise invalid("target", f"{target} is the database itself")
+    if target.exists() and target.stat().st_size and not replace:
+        raise invalid("target", f"{target} exists: {remedy}")
 
 
 def _sync(path: Path) -> None:
