@@ -169,8 +169,10 @@ GatewayFactory = Callable[..., Awaitable[Gateway]]
 
 @asynccontextmanager
 async def running(ws: WsConfig, http: HttpLimits) -> AsyncIterator[Gateway]:
-    """Run a gateway."""
+    """Run a gateway; a callback of the loop that raises fails the test."""
     gateway = Gateway(ws, http)
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     await gateway.server.start()
     try:
         yield gateway
@@ -178,6 +180,7 @@ async def running(ws: WsConfig, http: HttpLimits) -> AsyncIterator[Gateway]:
         for client in list(RawClient.live):
             await client.close()
         await gateway.server.terminate()
+    assert not failures
 
 
 @pytest.fixture

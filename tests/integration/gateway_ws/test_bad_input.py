@@ -194,3 +194,20 @@ async def test_a_client_that_hangs_up_midway_leaves_nothing(gateway: Gateway, ra
     gateway.answer(item, seq=1)  # nobody is there to be told
     gateway.push(["mallory"], 1)
     assert gateway.hub.routes() == []
+
+
+async def test_what_is_for_a_client_that_just_left_disturbs_nobody(
+    gateway: Gateway, dial: Dial, raw: wire.RawClient
+) -> None:
+    other = await dial(gateway, "other")
+    gateway.messages.gate.clear()
+    raw.send(wire.masked(BINARY, wire.blob(1, "r") + wire.blob(wire.READ, wire.blob(1, "c"))))
+    await gateway.messages.calls.get()
+    gateway.push(["mallory"], 1)
+    await raw.frame()
+    await raw.close()
+    await gateway.uplink.closed.get()
+    gateway.messages.gate.set()  # the answer has nowhere to go
+    gateway.push(["other"], 1)
+    await other.send(PULSE)
+    assert [wire.packet(await other.recv())[0] for _ in range(2)] == [wire.PUSH, wire.PULSE]

@@ -98,21 +98,20 @@ class Outlet(WSListener):
             return
         self._write(out[0] if len(out) == 1 else b"".join(out))
         out.clear()
-        if self.held:
-            self._check_high_water()
+        if self.held and self._transport is not None:
+            self._check_high_water(self._transport)
 
     def _keep(self) -> None:
         """Keep frames back for a client that reads too slowly, up to the high water mark."""
-        if self.closing is None:
+        if self._transport is not None and self.closing is None:
             if self._kept is None:
                 self._kept = bytearray()
             self._kept += b"".join(self.out)
-            self._check_high_water()
+            self._check_high_water(self._transport)
         self.out.clear()
 
-    def _check_high_water(self) -> None:
-        assert self._transport is not None
-        waiting = self._transport.underlying_transport.get_write_buffer_size() + len(self._kept or b"")
+    def _check_high_water(self, transport: WSTransport) -> None:
+        waiting = transport.underlying_transport.get_write_buffer_size() + len(self._kept or b"")
         if waiting > self._high_water:
             metrics.slow_consumers.inc()
             self.close(Close.SLOW_CONSUMER)
