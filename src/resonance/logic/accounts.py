@@ -10,6 +10,7 @@ from resonance.domain.model import Caller, Device, DeviceState, PresenceState, P
 from resonance.logic import checks
 from resonance.logic.devices import Devices
 from resonance.logic.logins import Logins
+from resonance.logic.membership import visible_presence
 from resonance.logic.passwords import Passwords
 from resonance.logic.seams import Clock, PresenceView
 from resonance.logic.tokens import Signer, TokenKind
@@ -136,5 +137,4 @@ class AccountsLogic(Accounts):
     async def presence(self, caller: Caller, user_ids: Sequence[str]) -> list[PresenceState]:
         checks.check_count(user_ids, "user_ids", MAX_PRESENCE)
         wanted = checks.check_handles(user_ids, "user_ids")
-        friends = {edge.friend_id for edge in await self._store.friend_edges([caller.user_id])}
-        return await self._presence.states([u for u in wanted if u == caller.user_id or u in friends])
+        return await visible_presence(self._store, self._presence, caller, wanted)

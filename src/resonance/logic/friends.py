@@ -5,8 +5,9 @@ from __future__ import annotations
 from resonance.config.settings import FriendsConfig
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import UserId, check_handle, single_id
-from resonance.domain.model import Caller, Friend, FriendRequest, RequestStatus
+from resonance.domain.model import Caller, Friend, FriendRequest, PresenceState, RequestStatus
 from resonance.logic import checks
+from resonance.logic.membership import visible_presence
 from resonance.logic.seams import PresenceView, StateCache
 from resonance.ports.store import Store
 from resonance.services.friends import FriendPage, Friends, FriendView
@@ -52,7 +53,7 @@ class FriendsLogic(Friends):
         after = check_handle(cursor, "cursor") if cursor else ""
         rows = await self._store.friends(caller.user_id, after, limit + 1)
         shown = rows[:limit]
-        return FriendPage(await self._views(shown), shown[-1].friend_id if len(rows) > limit else "")
+        return FriendPage(await self._views(caller, shown), shown[-1].friend_id if len(rows) > limit else "")
 
     async def remove(self, caller: Caller, user_id: str) -> None:
         other = _other(caller, user_id)
@@ -71,12 +72,16 @@ class FriendsLogic(Friends):
     async def blocked(self, caller: Caller) -> list[Friend]:
         return await self._store.blocked(caller.user_id)
 
-    async def _views(self, rows: list[Friend]) -> list[FriendView]:
-        """Join friends with their profiles and presence, in their order."""
+    async def _views(self, caller: Caller, rows: list[Friend]) -> list[FriendView]:
+        """Join friends with their profiles and presence, in their order; a block hides the presence."""
         ids = [row.friend_id for row in rows]
         users = {user.id: user for user in await self._store.users(ids)}
-        states = {state.user_id: state for state in await self._presence.states(ids)}
-        return [FriendView(row, users[row.friend_id], states[row.friend_id]) for row in rows]
+        shown = await visible_presence(self._store, self._presence, caller, ids)
+        states = {state.user_id: state for state in shown}
+        return [
+            FriendView(row, users[row.friend_id], states.get(row.friend_id, PresenceState(row.friend_id, False, (), 0)))
+            for row in rows
+        ]
 
     async def _check_unanswered(self, user_id: UserId) -> None:
         """Refuse a request of somebody who has asked too many strangers without an answer."""

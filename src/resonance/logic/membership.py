@@ -1,10 +1,14 @@
-"""Who may look into a conversation: the store's word on a caller's membership, for what no version fences."""
+"""Who may look at what: the store's word on a caller's memberships and friendships, for what no version fences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import Caller, ConversationView
+from resonance.domain.ids import UserId
+from resonance.domain.model import Caller, ConversationView, PresenceState
 from resonance.logic.checks import check_conversation_id
+from resonance.logic.seams import PresenceView
 from resonance.ports.store import Store
 
 
@@ -18,3 +22,11 @@ async def present_view(store: Store, caller: Caller, conversation_id: str) -> Co
     if not view.member.active:
         raise ServiceError(Code.MEMBER_INACTIVE, f"you are no longer a member of {conversation_id}")
     return view
+
+
+async def visible_presence(
+    store: Store, presence: PresenceView, caller: Caller, user_ids: Sequence[UserId]
+) -> list[PresenceState]:
+    """Return the presence of those whose presence the caller may see: their own, and of friends without a block."""
+    visible = {edge.friend_id for edge in await store.friend_edges([caller.user_id])} | {caller.user_id}
+    return await presence.states([user_id for user_id in user_ids if user_id in visible])

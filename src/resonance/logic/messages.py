@@ -48,7 +48,10 @@ class MessageService(Reading):
         return await waiter.answered
 
     async def typing(self, caller: Caller, conversation_id: str) -> None:
-        """Tell the other members who are online, in conversations small enough for it to be of use."""
+        """Tell the other members who are online, in conversations small enough for it to be of use.
+
+        Whoever has blocked the caller is not told.
+        """
         states = await self._states.get([conversation_id], [caller.user_id])
         state = states.get(conversation_id)
         if state is None:

@@ -220,7 +220,10 @@ class Store(ABC):
 
     @abstractmethod
     async def touch_last_seen(self, user_ids: Sequence[str], at: int) -> None:
-        """Set when users were last online; never backwards. Background work: may be delayed behind messages."""
+        """Set when users were last online; never backwards. Background work: may be delayed behind messages.
+
+        That is presence, which not everybody may see, and no change of a profile: `updated_at` stays as it is.
+        """
 
     @abstractmethod
     async def open_device(self, device: NewDevice) -> OpenedDevice:
@@ -310,7 +313,10 @@ class Store(ABC):
 
     @abstractmethod
     async def friend_edges(self, user_ids: Sequence[str]) -> list[FriendEdge]:
-        """Return every (user, friend) pair of these users: whom to tell of their presence."""
+        """Return every (user, friend) pair of these users in which neither has blocked the other.
+
+        That is whom to tell of their presence, and whose presence they may see.
+        """
 
     # ------------------------------------------------------------ conversations
 

@@ -112,4 +112,6 @@ class Accounts(ABC):
 
     @abstractmethod
     async def presence(self, caller: Caller, user_ids: Sequence[str]) -> list[PresenceState]:
-        """Return who of these (at most 500) is online. Only friends, and the caller, are told of."""
+        """Return who of these (at most 500) is online. Told of are the caller and friends, unless one has
+        blocked the other.
+        """

@@ -10,7 +10,10 @@ from resonance.domain.model import Caller, Friend, FriendRequest, PresenceState,
 
 @dataclass(frozen=True, slots=True)
 class FriendView:
-    """A friend as the caller sees them: the row, the profile, and whether they are online."""
+    """A friend as the caller sees them: the row, the profile, and whether they are online.
+
+    Where one has blocked the other, `presence` is that of somebody who never was online.
+    """
 
     friend: Friend
     user: User
@@ -59,7 +62,11 @@ class Friends(ABC):
 
     @abstractmethod
     async def set_blocked(self, caller: Caller, user_id: str, blocked: bool) -> None:
-        """Block somebody or end it. A blocked user's messages to the caller are refused as BLOCKED."""
+        """Block somebody or end it.
+
+        A blocked user's messages to the caller are refused as BLOCKED; their typing and receipts do not reach the
+        caller, and neither sees the other's presence. What both do in groups is the groups' business.
+        """
 
     @abstractmethod
     async def blocked(self, caller: Caller) -> list[Friend]:

@@ -241,3 +241,14 @@ class FriendsSuite:
             FriendEdge("bert", "anna"),
         ]
         assert await store.friend_edges([]) == []
+
+    async def test_a_block_cuts_the_edge_both_ways(self, store: Store) -> None:
+        """Edges are for presence: neither the blocker nor the blocked is told of the other's."""
+        await people(store, "anna", "bert", "cleo")
+        await befriend(store, "anna", "bert")
+        await befriend(store, "anna", "cleo")
+        await store.set_blocked("anna", "bert", True)
+        pairs = [(edge.user_id, edge.friend_id) for edge in await store.friend_edges(["anna", "bert", "cleo"])]
+        assert sorted(pairs) == [("anna", "cleo"), ("cleo", "anna")]
+        await store.set_blocked("anna", "bert", False)
+        assert len(await store.friend_edges(["anna", "bert"])) == 3

@@ -9,7 +9,7 @@ from resonance.domain.events import Event
 from resonance.domain.ids import UserId
 from resonance.domain.model import DeviceState
 from resonance.ports.store import NewDevice, Store
-from tests.contract.store.making import head, people, refused, say
+from tests.contract.store.making import head, people, refused, say, tick
 
 LONG_MS = 60_000
 FUTURE = 2**52
@@ -159,7 +159,10 @@ class HouseSuite:
 
     async def test_last_seen_never_goes_back(self, store: Store) -> None:
         await people(store, "anna", "bert")
+        before = {user.id: user.updated_at for user in await store.users(["anna"])}
+        await tick(store)
         await store.touch_last_seen(["anna", "nobody"], 50)
+        assert {user.id: user.updated_at for user in await store.users(["anna"])} == before
         await store.touch_last_seen(["anna"], 40)
         await store.touch_last_seen([], 60)
         assert {user.id: user.last_seen_at for user in await store.users(["anna", "bert"])} == {"anna": 50, "bert": 0}

@@ -162,3 +162,22 @@ async def test_bounds(world: World) -> None:
     for limit in (0, 101):
         await refused(world.friends.requests(ann, received=True, limit=limit), Code.INVALID_ARGUMENT, "limit")
     await refused(world.friends.decide(ann, "a\nb", True), Code.INVALID_ARGUMENT, "sender")
+
+
+@pytest.mark.parametrize("blocker", ["ann", "bob"])
+async def test_a_block_hides_the_presence_of_both(world: World, blocker: str) -> None:
+    ann, bob, cleo = await world.people("ann", "bob", "cleo")
+    await befriend(world, ann, bob)
+    await befriend(world, ann, cleo)
+    world.online.users = {"ann", "bob", "cleo"}
+    blocked = "bob" if blocker == "ann" else "ann"
+    await world.friends.set_blocked(Caller(UserId(blocker), 0, ""), blocked, True)
+
+    async def seen_by(caller: Caller) -> dict[str, bool]:
+        return {view.user.id: view.presence.online for view in (await world.friends.page(caller, "", 9)).items}
+
+    assert await seen_by(ann) == {"bob": False, "cleo": True}
+    assert await seen_by(bob) == {"ann": False}
+    everybody = ["ann", "bob", "cleo"]
+    assert [state.user_id for state in await world.accounts.presence(ann, everybody)] == ["ann", "cleo"]
+    assert [state.user_id for state in await world.accounts.presence(bob, everybody)] == ["bob"]

@@ -67,9 +67,13 @@ async def friend_requests(tx: Tx, user_id: str, received: bool, limit: int) -> l
 
 
 async def friend_edges(tx: Tx, user_ids: Sequence[str]) -> list[FriendEdge]:
-    """Return every (user, friend) pair of these users."""
+    """Return every (user, friend) pair of these users in which neither has blocked the other."""
     rows = await all_in(
-        tx, "SELECT user_id, friend_id FROM friends WHERE is_friend = 1 AND user_id IN (:values)", user_ids
+        tx,
+        "SELECT mine.user_id, mine.friend_id FROM friends mine"
+        " JOIN friends theirs ON theirs.user_id = mine.friend_id AND theirs.friend_id = mine.user_id"
+        " WHERE mine.is_friend = 1 AND mine.blocked = 0 AND theirs.blocked = 0 AND mine.user_id IN (:values)",
+        user_ids,
     )
     return [FriendEdge(row["user_id"], row["friend_id"]) for row in rows]
 

@@ -61,9 +61,8 @@ async def touch_last_seen(tx: Tx, user_ids: Sequence[str], at: int) -> None:
     """See `Store.touch_last_seen`."""
     places, params = listed("user", user_ids)
     await tx.run(
-        f"UPDATE users SET last_seen_at = :at, updated_at = :now WHERE id IN ({places}) AND last_seen_at < :at",  # noqa: S608
+        f"UPDATE users SET last_seen_at = :at WHERE id IN ({places}) AND last_seen_at < :at",  # noqa: S608
         at=at,
-        now=tx.now,
         **params,
     )
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from resonance.config.settings import Receipts as ReceiptSettings
 from resonance.domain.events import Event, PointerMoved, decode
-from resonance.domain.model import ConversationKind
+from resonance.domain.model import ConversationKind, ConversationState
 from resonance.domain.signals import Receipt
 from resonance.ports.store import Store
 from resonance.services.delivery import Delivery, SignalTo
@@ -30,24 +30,29 @@ class SingleReceipts(Processor):
     async def process(self, events: Sequence[Event]) -> None:
         moved = furthest(events)
         states = await self._store.states(sorted({one.conversation_id for one in moved}), [])
-        peers: dict[str, list[str]] = {
-            state.conversation.id: sorted(state.members)
-            for state in states
-            if state.conversation.kind is ConversationKind.SINGLE
+        singles: dict[str, ConversationState] = {
+            state.conversation.id: state for state in states if state.conversation.kind is ConversationKind.SINGLE
         }
         await self._delivery.deliver_signals(
             [
                 SignalTo(
                     Receipt(one.conversation_id, one.user_id, one.read_seq),
-                    sorted({one.user_id, *peers.get(one.conversation_id, [])}),
+                    _told(one.user_id, singles.get(one.conversation_id)),
                 )
                 for one in moved
             ]
         )
 
 
+def _told(reader: str, single: ConversationState | None) -> list[str]:
+    """Return who is told that somebody read: the reader, and a peer who has not blocked the reader."""
+    if single is None or reader in single.blocked:
+        return [reader]
+    return sorted({reader, *single.members})
+
+
 class GroupReceipts(Processor):
-    """Coalesced: in groups up to a size, to the senders of the newly read entries."""
+    """Coalesced: in groups up to a size, to the senders of the newly read entries who are still members."""
 
     name: ClassVar[str] = "group_receipts"
     kinds: ClassVar[frozenset[str]] = frozenset({PointerMoved.kind})
@@ -77,7 +82,8 @@ class GroupReceipts(Processor):
     async def _senders(self, moved: PointerMoved) -> list[str]:
         first = max(moved.from_seq + 1, moved.read_seq - NEWLY_READ + 1)
         entries = await self._store.entries(moved.conversation_id, first, moved.read_seq)
-        return sorted({entry.sender for entry in entries} - {moved.user_id})
+        present = {member.user_id for member in await self._store.audience(moved.conversation_id, "", self._limit)}
+        return sorted({entry.sender for entry in entries} & present - {moved.user_id})
 
 
 def furthest(events: Sequence[Event]) -> list[PointerMoved]:
