@@ -74,9 +74,7 @@ class Node:
             self._start_metrics()
             await getattr(self, f"_{self._role}")()
             self._is_ready = True
-            # What lives from here on is garbage of requests: keep what was made at start out of every collection.
-            gc.collect()
-            gc.freeze()
+            _calm_collector()
             log.info("ready", addresses=self._addresses, pid=os.getpid())
             if self._on_ready is not None:
                 self._on_ready(self._addresses)
@@ -275,6 +273,17 @@ class Node:
         from resonance.rpc.remote import remote
 
         return remote(Store, self._channel(self._settings.repo_service_name))
+
+
+def _calm_collector() -> None:
+    """Keep what was made at start out of every collection, and collect less often.
+
+    Messages make many short-lived tuples and no cycles; at the default of 700 allocations the collector runs several
+    times per batch and finds nothing (measured: about a fifth of the CPU per message).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -23,7 +23,11 @@ from resonance.task.processor import Processor
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-WAIT_MS = 5_000
+WAIT_MS = 1_000
+PACE_S = 0.02
+"""A turn takes at least this long, so that under load one turn serves many commits."""
+COMMIT_EVERY_S = 0.25
+"""Positions are committed at most this often while events keep coming; what comes again after a crash is harmless."""
 ATTEMPTS = 3
 BACKOFF_S = 0.2
 BACKOFF_MOST_S = 5.0
@@ -50,6 +54,9 @@ class Dispatcher:
         # per processor, the keys whose later events wait behind a dead letter
         self._parked_keys: dict[str, set[str]] = {processor.name: set() for processor in processors}
         self._next_retry = 0.0
+        # up to where events are done, and up to where that is recorded
+        self._done = self._committed = 0
+        self._next_commit = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -79,14 +86,27 @@ class Dispatcher:
                 backoff = min(backoff * 2, BACKOFF_MOST_S)
 
     async def _turn(self) -> None:
-        """Take one batch through all processors and commit it."""
+        """Take one batch through all processors; commit when it is time, or when nothing more comes."""
         events = await self._bus.consume(self.consumer, BATCH, WAIT_MS)
+        begun = asyncio.get_running_loop().time()
         if events and self._linger:
             await asyncio.sleep(self._linger)
             events += await self._bus.consume(self.consumer, BATCH, 0)
         if events:
             await self._until_done(events)
-            await self._bus.commit(self.consumer, events[-1].position)
+            self._done = events[-1].position
+        now = asyncio.get_running_loop().time()
+        if not events or now >= self._next_commit:
+            await self._commit()
+            self._next_commit = now + COMMIT_EVERY_S
+        if events and now - begun < PACE_S:
+            await asyncio.sleep(PACE_S - (now - begun))
+
+    async def _commit(self) -> None:
+        """Record what is done."""
+        if self._done > self._committed:
+            await self._bus.commit(self.consumer, self._done)
+            self._committed = self._done
         metrics.task_lag.labels(self.consumer).set(await self._bus.lag(self.consumer))
 
     async def _until_done(self, events: Sequence[Event]) -> None:

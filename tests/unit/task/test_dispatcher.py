@@ -26,13 +26,17 @@ class ListBus(Bus):
         self.committed = 0
         self.letters: list[DeadLetter] = []
         self.done = asyncio.Event()
+        # whether the consumer was told once that there is nothing more, and so could commit
+        self.idle = False
 
     async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
         batch = self.events[self.read : self.read + limit]
         self.read += len(batch)
         if not batch:
-            self.done.set()
-            await asyncio.Event().wait()
+            if self.idle:
+                self.done.set()
+                await asyncio.Event().wait()
+            self.idle = True
         return batch
 
     async def commit(self, consumer: str, position: int) -> None:
