@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from resonance.domain.errors import Code, ServiceError
 
 BURST_SECONDS = 10
-"""A bucket holds this many seconds' worth of its rate, but at least one token."""
+"""A key that was silent may spend this many seconds' worth at once, but at least one token."""
+_ROUNDING = 1e-9
+"""A token is there when no more than this is missing: times are floats."""
 
 
 class TokenBuckets:
-    """A bucket per key, all of one rate; at most `limit` keys, the least recently used forgotten first.
+    """A bucket per key, all of one rate, in bounded memory.
+
+    All that is kept of a bucket is when it will be full again.
 
     Args:
-        rate: tokens per second on average.
+        rate: tokens per second on average, above 0.
         clock: seconds, monotonic.
+        limit: keys remembered at most; the one used longest ago goes, and starts full again.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], limit: int = 100_000) -> None:
@@ -24,19 +28,19 @@ class TokenBuckets:
         self._capacity = max(1.0, rate * BURST_SECONDS)
         self._clock = clock
         self._limit = limit
-        # key -> (tokens left, when that was)
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        # key -> when its bucket will be full again, on the clock; the one used longest ago first; absent means full
+        self._full_at: dict[str, float] = {}
 
     def wait(self, key: str) -> float:
         """Take a token and return 0.0, or take none and return the seconds until there is one."""
         now = self._clock()
-        tokens, at = self._buckets.pop(key, (self._capacity, now))
-        tokens = min(self._capacity, tokens + (now - at) * self._rate)
-        allowed = tokens >= 1
-        self._buckets[key] = (tokens - 1 if allowed else tokens, now)
-        if len(self._buckets) > self._limit:
-            self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1 - tokens) / self._rate
+        full_at = max(self._full_at.pop(key, now), now)
+        missing = (full_at - now) * self._rate + 1 - self._capacity
+        allowed = missing <= _ROUNDING
+        if len(self._full_at) >= self._limit:
+            del self._full_at[next(iter(self._full_at))]
+        self._full_at[key] = full_at + 1 / self._rate if allowed else full_at
+        return 0.0 if allowed else missing / self._rate
 
     def take(self, key: str, what: str) -> None:
         """Take a token, or refuse.

@@ -1,4 +1,4 @@
-"""The small parts behind the door: token cache, addresses, buckets, health, documentation."""
+"""The small parts behind the door: token cache, addresses, health, documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Caller, Principal
 from resonance.gateway.http.address import ClientAddresses
 from resonance.gateway.http.auth import Authenticator
-from resonance.gateway.http.buckets import Buckets
 from resonance.gateway.http.health import Health
 from tests.integration.gateway_http.harness import Door
 from tests.integration.gateway_http.samples import ANN
@@ -139,33 +138,6 @@ def test_nobody_is_trusted_by_default() -> None:
 def test_what_is_no_address_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match="proxy"):
         ClientAddresses(("proxy",))
-
-
-def test_a_bucket_allows_a_burst_and_then_the_rate() -> None:
-    clock = Clock()
-    buckets = Buckets(2, clock=clock)
-    assert [buckets.take("a") for _ in range(20)] == [0] * 20
-    assert buckets.take("a") == pytest.approx(0.5)
-    assert buckets.take("b") == 0
-    clock.now += 0.5
-    assert buckets.take("a") == 0
-    assert buckets.take("a") == pytest.approx(0.5)
-    clock.now += 100
-    assert [buckets.take("a") for _ in range(20)] == [0] * 20
-    assert buckets.take("a") > 0
-
-
-def test_a_slow_bucket_still_allows_one() -> None:
-    buckets = Buckets(0.01, clock=Clock())
-    assert buckets.take("a") == 0
-    assert buckets.take("a") == pytest.approx(100)
-
-
-def test_buckets_are_bounded() -> None:
-    buckets = Buckets(0.1, limit=2, clock=Clock())
-    assert [buckets.take(key) for key in ("a", "b", "c")] == [0, 0, 0]
-    assert buckets.take("a") == 0  # it went when c came
-    assert buckets.take("c") > 0
 
 
 def test_health() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 
 import structlog
@@ -11,8 +12,8 @@ from resonance.config.settings import WsConfig
 from resonance.domain.content import Kind, parse_kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
+from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import SendAnswer
-from resonance.gateway.http.buckets import Buckets
 from resonance.gateway.seams import Uplink
 from resonance.gateway.ws.connection import Connection
 from resonance.observe.trace import new_trace, set_trace
@@ -39,17 +40,15 @@ class Native:
         self._messages = messages
         self._key_prefix = f"{SERVER_KEY_MARK}{uplink.gateway_id}.{uplink.epoch}"
         rate = config.packets_per_second
-        self._buckets = Buckets(rate, limit=config.max_connections) if rate else None
+        self._buckets = TokenBuckets(rate, time.monotonic, config.max_connections) if rate else None
         self._requests: set[asyncio.Task[None]] = set()
 
     def handle(self, connection: Connection, packet: ClientPacket) -> None:
         """Do one packet; whatever is wrong with it is answered."""
         if self._buckets is not None:
-            wait_s = self._buckets.take(str(connection.number))
-            if wait_s:
-                error = ServiceError(
-                    Code.RATE_LIMITED, f"too many packets: wait {wait_s:.1f} s", retry_after_ms=int(wait_s * 1000)
-                )
+            try:
+                self._buckets.take(str(connection.number), "packets")
+            except ServiceError as error:
                 _refuse(connection, packet, error)
                 return
         if type(packet) is Chat:

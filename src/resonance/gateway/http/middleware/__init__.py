@@ -5,11 +5,13 @@ observe > headers > CORS > rate limit > body limit > recover > routes
 
 from __future__ import annotations
 
+import time
+
 from fastapi import FastAPI
 
 from resonance.config import Settings
+from resonance.domain.limits import TokenBuckets
 from resonance.gateway.http.address import ClientAddresses
-from resonance.gateway.http.buckets import Buckets
 from resonance.gateway.http.middleware.cors import Cors
 from resonance.gateway.http.middleware.headers import SecurityHeaders
 from resonance.gateway.http.middleware.limits import BodyLimit, RateLimit
@@ -22,7 +24,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Recover)
     app.add_middleware(BodyLimit, limit=settings.http.max_body)
     if settings.http.per_address_per_second:
-        app.add_middleware(RateLimit, buckets=Buckets(settings.http.per_address_per_second))
+        app.add_middleware(RateLimit, buckets=TokenBuckets(settings.http.per_address_per_second, time.monotonic))
     app.add_middleware(Cors, origins=settings.ws_config.origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, addresses=ClientAddresses(settings.http.trusted_proxies))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.gateway.http.buckets import Buckets
+from resonance.domain.limits import TokenBuckets
 from resonance.gateway.http.errors import problem
 from resonance.gateway.http.health import PATHS as HEALTH_PATHS
 
@@ -17,15 +15,15 @@ from resonance.gateway.http.health import PATHS as HEALTH_PATHS
 class RateLimit:
     """Refuses requests of an address whose bucket is empty; health checks always pass."""
 
-    def __init__(self, app: ASGIApp, buckets: Buckets) -> None:
+    def __init__(self, app: ASGIApp, buckets: TokenBuckets) -> None:
         self._app = app
         self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in HEALTH_PATHS:
-            wait = self._buckets.take(scope["state"]["address"])
-            if wait:
-                refusal = ServiceError(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait * 1000))
+            try:
+                self._buckets.take(scope["state"]["address"], "requests")
+            except ServiceError as refusal:
                 await problem(refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
