@@ -16,6 +16,7 @@ from tests.e2e.clients import fetch
 
 READY_S = 30
 LOG_S = 20
+POLL_S = 0.1
 
 FAST_HASHES = {
     "RESONANCE_ACCOUNTS__HASH_TIME": "1",
@@ -125,6 +126,13 @@ class Process:
         _, text = await fetch(self.addresses["metrics"])
         samples = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in samples}
+
+    async def wait_metrics(self, wanted: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+        """Return the samples once they are as wanted; the page tells nobody that it has changed."""
+        async with asyncio.timeout(LOG_S):
+            while not wanted(samples := await self.metrics()):  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+        return samples
 
     async def _read(self) -> None:
         assert self._process is not None

@@ -250,6 +250,7 @@ class GatewayUplink:
         """Hand on each answer once: a message sent again may be answered twice."""
         unanswered = self._unanswered
         fresh = [answer for answer in answers if unanswered.pop(answer.ref, None) is not None]
+        metrics.uplink_unanswered.set(len(unanswered))
         self._downlink.answers(fresh)
         if self._drained is not None and not unanswered and not self._drained.done():
             self._drained.set_result(None)
