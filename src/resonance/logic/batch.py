@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId, check_handle, single_id
-from resonance.domain.model import Appended, Entry, NewEntry, SendAnswer, SendItem
+from resonance.domain.model import Appended, AppendStatus, Entry, NewEntry, SendAnswer, SendItem
 from resonance.logic.delivery import Committed
 from resonance.logic.states import CachedState
 
 # Making a NamedTuple through its own __new__ costs twice as much, and this is done several times per message.
 _new = tuple.__new__
+
+
+_STORED = int(AppendStatus.STORED)
+_DUPLICATE = int(AppendStatus.DUPLICATE)
+_STALE = int(AppendStatus.STALE)
+
+Checked = tuple[int, NewEntry, CachedState]
+"""An item that passed the checks: its index, what is stored of it, and the state it was checked on."""
 
 
 class AnswerSink(Protocol):
@@ -33,7 +42,8 @@ class Batch:
     Attributes:
         items, sinks, conversations: in arrival order; a conversation is "" where the recipient is no handle.
         refusals: why an item is not to be stored, by its index; it still may have been stored before.
-        committed: what was stored, by conversation, for delivery.
+        committed: what was stored, by the state it was allowed on, for delivery: the second try of a batch may write to
+            a conversation whose members are no longer those of the first.
         positions: outbox positions that this batch got.
     """
 
@@ -44,7 +54,7 @@ class Batch:
         self.conversations = [
             item.conversation_id or self._single(index, item) for index, item in enumerate(self.items)
         ]
-        self.committed: dict[str, Committed] = {}
+        self.committed: dict[CachedState, Committed] = {}
         self.positions: list[int] = []
         self._answers: list[SendAnswer | None] = [None] * len(batch)
 
@@ -60,26 +70,35 @@ class Batch:
         """Return those of the items that have no answer yet."""
         return [index for index in indices if self._answers[index] is None]
 
-    def store(self, index: int, entry: NewEntry, result: Appended, cached: CachedState) -> None:
-        """Note a stored item: its answer, and the entry for delivery."""
-        conversation_id, _, message_id, sender, key, _, kind, content, extra = entry
-        _, _, seq, ordinal, created_at = result
-        item = self.items[index]
-        connection = item.connection
-        self._answers[index] = _new(
-            SendAnswer,
-            (item.ref, connection, message_id, seq, ordinal, created_at, conversation_id, key, "", ""),
-        )
-        committed = self.committed.get(conversation_id)
-        if committed is None:
-            committed = self.committed[conversation_id] = Committed(cached, [], [])
-        committed.entries.append(
-            _new(
-                Entry,
-                (conversation_id, seq, message_id, sender, key, kind, content, extra, ordinal, created_at),
+    def settle(self, checked: Sequence[Checked], results: Sequence[Appended]) -> list[int]:
+        """Note what an append came to; return the indices of those whose rights were checked on a stale version."""
+        items, sinks, answers, committed = self.items, self.sinks, self._answers, self.committed
+        stale = []
+        for (index, entry, cached), result in zip(checked, results, strict=True):
+            status, _, seq, ordinal, created_at = result
+            if status != _STORED:
+                if status == _STALE:
+                    stale.append(index)
+                elif status == _DUPLICATE:
+                    self.answer(index, result)
+                else:
+                    self.refusals[index] = conflict(entry.client_msg_id)
+                continue
+            conversation_id, _, message_id, sender, key, _, kind, content, extra = entry
+            item = items[index]
+            connection = item[1]
+            answers[index] = _new(
+                SendAnswer,
+                (item[0], connection, message_id, seq, ordinal, created_at, conversation_id, key, "", ""),
             )
-        )
-        committed.origins.append((self.sinks[index].gateway, connection))
+            there = committed.get(cached)
+            if there is None:
+                there = committed[cached] = Committed(cached, [], [])
+            there.entries.append(
+                _new(Entry, (conversation_id, seq, message_id, sender, key, kind, content, extra, ordinal, created_at))
+            )
+            there.origins.append((sinks[index].gateway, connection))
+        return stale
 
     def answer(self, index: int, found: Appended) -> None:
         """Note that an item was stored before."""

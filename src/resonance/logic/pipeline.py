@@ -22,7 +22,7 @@ from resonance.domain.ids import UserId, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
-from resonance.logic.batch import AnswerSink, Batch, conflict, refused
+from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
 from resonance.logic.delivery import LiveDelivery
 from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
@@ -33,14 +33,9 @@ from resonance.ports.store import Key, Store
 
 log = structlog.get_logger(__name__)
 
-_STORED = int(AppendStatus.STORED)
 _DUPLICATE = int(AppendStatus.DUPLICATE)
 _STALE = int(AppendStatus.STALE)
 _new = tuple.__new__
-
-
-_Checked = tuple[int, NewEntry, CachedState]
-"""An item that passed the checks: its index, what is stored of it, and the state it was checked on."""
 
 
 class Pipeline:
@@ -186,13 +181,13 @@ class Pipeline:
 
     async def _check(
         self, batch: Batch, pending: list[int], states: dict[str, CachedState]
-    ) -> tuple[list[_Checked], list[int]]:
+    ) -> tuple[list[Checked], list[int]]:
         """Return the items that may be stored, and those to which the state gives no right.
 
         Every item that may not be stored gets its refusal noted.
         """
         now = self._clock()
-        checked: list[_Checked] = []
+        checked: list[Checked] = []
         forbidden: list[int] = []
         conversations, buckets = batch.conversations, self._buckets
         for message_id, index in zip(self._ids.take(len(pending)), pending, strict=True):
@@ -249,20 +244,10 @@ class Pipeline:
         states[conversation.id] = cached
         return cached
 
-    async def _append(self, batch: Batch, checked: list[_Checked]) -> list[int]:
+    async def _append(self, batch: Batch, checked: list[Checked]) -> list[int]:
         """Append and note the outcomes; return the indices of those whose rights were checked on a stale version."""
         outcome = await self._store.append([entry for _, entry, _ in checked])
-        stale = []
-        for (index, entry, cached), result in zip(checked, outcome.results, strict=True):
-            status = result[0]
-            if status == _STORED:
-                batch.store(index, entry, result, cached)
-            elif status == _DUPLICATE:
-                batch.answer(index, result)
-            elif status == _STALE:
-                stale.append(index)
-            else:
-                batch.refusals[index] = conflict(entry.client_msg_id)
+        stale = batch.settle(checked, outcome.results)
         if outcome.last_position:
             batch.positions.extend(range(outcome.first_position, outcome.last_position + 1))
         return stale

@@ -47,6 +47,10 @@ _BODIES = {
 _RETRY = {code.text: code.value.retry for code in Code}
 
 
+# Making a NamedTuple through its own __new__ costs twice as much, and this is done for every message.
+_new = tuple.__new__
+
+
 class Codec(ABC):
     """Bytes to and from packets, in one of the two forms.
 
@@ -75,66 +79,58 @@ class Codec(ABC):
             ServiceError: MALFORMED_PACKET for bytes that are no packet, or a packet that clients do not send.
         """
         packet = self._read(payload)
-        seq = packet.seq
-        match packet.WhichOneof("payload"):
-            case "chat":
-                chat = packet.chat
-                return Chat(
-                    seq,
-                    chat.session_id,
-                    chat.to_username,
-                    chat.type,
-                    chat.content,
-                    chat.extra,
-                    chat.client_msg_id,
-                )
-            case "pulse":
-                return Pulse(seq)
-            case "read":
-                return Read(seq, packet.read.session_id, packet.read.seq_id)
-            case "typing":
-                return Writing(seq, packet.typing.session_id)
-            case "ack":
-                return Receipt(seq)
-            case None:
-                raise ServiceError(Code.MALFORMED_PACKET, "the packet holds no payload that this server knows")
-            case other:
-                raise ServiceError(Code.MALFORMED_PACKET, f"a client does not send {other}", field=other)
+        kind = packet.WhichOneof("payload")
+        if kind == "chat":
+            chat = packet.chat
+            fields = (
+                packet.seq,
+                chat.session_id,
+                chat.to_username,
+                chat.type,
+                chat.content,
+                chat.extra,
+                chat.client_msg_id,
+            )
+            return _new(Chat, fields)
+        return _rarer(packet, kind)
 
     def ack(self, answer: SendAnswer, ref_seq: str) -> bytes:
         """Encode the answer to a `Chat`."""
+        _, _, message_id, seq, ordinal, created_at, conversation_id, key, code, error = answer
         packet = pb.WsPacket()
         packet.seq = ref_seq
         ack = packet.ack
         ack.ref_seq = ref_seq
-        ack.session_id = answer.conversation_id
-        ack.client_msg_id = answer.client_msg_id
-        if answer.code:
-            ack.code = answer.code
-            ack.error = answer.error or answer.code
-            ack.retry = _RETRY.get(answer.code, True)
+        ack.session_id = conversation_id
+        ack.client_msg_id = key
+        if code:
+            ack.code = code
+            ack.error = error or code
+            ack.retry = _RETRY.get(code, True)
         else:
-            ack.msg_id = answer.message_id
-            ack.seq_id = answer.seq
-            ack.time_ms = answer.created_at
-            ack.ordinal = answer.ordinal
+            ack.msg_id = message_id
+            ack.seq_id = seq
+            ack.time_ms = created_at
+            ack.ordinal = ordinal
         return self._write(packet)
 
     def push(self, entry: Entry) -> bytes:
         """Encode an entry; the same bytes are for every recipient."""
+        conversation_id, seq, message_id, sender, key, kind, content, extra, ordinal, created_at = entry
         packet = pb.WsPacket()
         push = packet.push
-        push.msg_id = entry.message_id
-        push.seq_id = entry.seq
-        push.session_id = entry.conversation_id
-        push.from_username = entry.sender
-        push.content = entry.content
-        push.type = _KIND_TEXTS.get(entry.kind, "custom")
-        push.timestamp = entry.created_at // 1000
-        push.client_msg_id = entry.client_msg_id
-        push.time_ms = entry.created_at
-        push.ordinal = entry.ordinal
-        push.extra = entry.extra
+        push.msg_id = message_id
+        push.seq_id = seq
+        push.session_id = conversation_id
+        push.from_username = sender
+        push.content = content
+        push.type = _KIND_TEXTS.get(kind, "custom")
+        push.timestamp = created_at // 1000
+        push.client_msg_id = key
+        push.time_ms = created_at
+        push.ordinal = ordinal
+        if extra:
+            push.extra = extra
         return self._write(packet)
 
     def signal(self, signal: Signal) -> bytes:
@@ -228,6 +224,24 @@ class Codec(ABC):
     def pulse(self, seq: str = "") -> bytes:
         """Encode a keep-alive; a server's answer to one carries no seq (seed 001)."""
         return self._write(pb.WsPacket(seq=seq, pulse=pb.Pulse()))
+
+
+def _rarer(packet: pb.WsPacket, kind: str | None) -> ClientPacket:
+    """Return what a client says that is no message."""
+    seq = packet.seq
+    match kind:
+        case "pulse":
+            return Pulse(seq)
+        case "read":
+            return Read(seq, packet.read.session_id, packet.read.seq_id)
+        case "typing":
+            return Writing(seq, packet.typing.session_id)
+        case "ack":
+            return Receipt(seq)
+        case None:
+            raise ServiceError(Code.MALFORMED_PACKET, "the packet holds no payload that this server knows")
+        case other:
+            raise ServiceError(Code.MALFORMED_PACKET, f"a client does not send {other}", field=other)
 
 
 class _Binary(Codec):
