@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import grpc
 import grpc.aio
-import structlog
 
 from resonance.domain.errors import ServiceError
 from resonance.observe import metrics
@@ -18,8 +17,6 @@ from resonance.rpc.contracts import CONTRACTS
 from resonance.rpc.invoke import invoke
 from resonance.rpc.methods import Method, methods_of
 from resonance.rpc.status import refuse
-
-log = structlog.get_logger(__name__)
 
 S = TypeVar("S")
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -57,7 +54,6 @@ def _handler(method: Method, target: object) -> Callable[[bytes, Context], Await
             metrics.grpc_requests.labels(method.path, error.code.text).inc()
             if error.code.value.status >= 500:
                 metrics.grpc_errors.labels(method.path).inc()
-                log.warning("a call failed", method=method.path, error=str(error))
             await refuse(context, error)
         finally:
             seconds.observe(time.perf_counter() - begin)
