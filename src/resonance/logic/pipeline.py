@@ -136,7 +136,14 @@ class Pipeline:
         for outcome, count in batch.outcomes().items():
             metrics.logic_messages.labels(outcome).inc(count)
         if batch.committed:
+            await self._push(batch)
+
+    async def _push(self, batch: Batch) -> None:
+        """Push what was stored. What cannot be pushed now the sweep pushes: nobody's next message waits for it."""
+        try:
             await self._delivery.committed(list(batch.committed.values()), batch.positions)
+        except Exception:
+            log.exception("push failed", items=len(batch.items))
 
     async def _decide(self, batch: Batch) -> None:
         """Check and append; then once more, on fresh states, what a stale one may have decided; then settle the rest.

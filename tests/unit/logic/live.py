@@ -145,18 +145,23 @@ class Live:
         self.store = store
         self.settings = settings
         self.hub: LinkHub  # from `running` on
+        self.ahead_ms = 0  # how far logic's clock is ahead of the wall's
         self.routes = MemoryRoutes()
         self.links = Links()
         self.states = States(store)
         self.ids = Snowflakes(store, "live")
-        self.delivery = LiveDelivery(store, self.states, self.routes, self.links, wall_ms)
+        self.delivery = LiveDelivery(store, self.states, self.routes, self.links, self.clock)
         self.pipeline = Pipeline(
-            store, self.states, self.ids, self.delivery, settings.messages, settings.friends, wall_ms
+            store, self.states, self.ids, self.delivery, settings.messages, settings.friends, self.clock
         )
-        self.presence = PresenceTracker(store, self.routes, self.delivery, settings.presence, wall_ms)
+        self.presence = PresenceTracker(store, self.routes, self.delivery, settings.presence, self.clock)
         self.messages = MessageService(store, self.pipeline, self.delivery, self.states)
-        self.conversations = ConversationsLogic(store, self.states, self.ids, settings.groups, wall_ms)
+        self.conversations = ConversationsLogic(store, self.states, self.ids, settings.groups, self.clock)
         self.friends = FriendsLogic(store, self.presence, self.states, settings.friends)
+
+    def clock(self) -> int:
+        """Logic's clock, in ms."""
+        return wall_ms() + self.ahead_ms
 
     async def people(self, *names: str) -> list[Caller]:
         """Make accounts, each with a device."""
