@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from resonance.cli.benchmark.control import take as take_control
 from resonance.cli.benchmark.report import Measure, as_json, print_table
 from resonance.cli.benchmark.scenarios import SCENARIOS, Bench, Plan
 from resonance.cli.plain import fail
@@ -78,11 +79,12 @@ def bench(
         idle=idle,
         drivers=drivers,
     )
+    control = take_control()
     measures = _run(plan, scenarios or list(SCENARIOS), quiet=json)
     if json:
-        typer.echo(as_json(measures))
+        typer.echo(as_json(measures, control))
     else:
-        print_table(measures, Console())
+        print_table(measures, control, Console())
     if any(measure.faults for measure in measures):
         fail("a check failed: messages were lost, doubled, refused or out of order")
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from resonance import __version__
+from resonance.cli.benchmark.control import Control
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def percentiles(values: Sequence[float]) -> tuple[float, float, float] | None:
     return p50, p99, p999
 
 
-def print_table(measures: Sequence[Measure], console: Console) -> None:
+def print_table(measures: Sequence[Measure], control: Control, console: Console) -> None:
     """Print one line per measure, and the failed checks below."""
     table = Table(title=f"Resonance {__version__} on {machine()}", title_justify="left")
     table.add_column("scenario")
@@ -63,6 +64,7 @@ def print_table(measures: Sequence[Measure], console: Console) -> None:
         table.add_row(*_row(measure))
     console.print(table)
     console.print("[dim]CPU: the server's, user + system, per unit of the rate, derived work included[/]")
+    console.print(f"[dim]This machine, just before: {control}[/]")
     for measure in measures:
         for text in measure.texts:
             console.print(f"[red]{measure.scenario}:[/] ", end="")
@@ -90,9 +92,16 @@ def _latency(values: tuple[float, float, float]) -> str:
     return " / ".join(f"{value:.1f}" for value in values)
 
 
-def as_json(measures: Sequence[Measure]) -> str:
+def as_json(measures: Sequence[Measure], control: Control) -> str:
     """Return everything as one JSON document."""
-    return json.dumps({"version": __version__, "machine": machine(), "measures": [asdict(one) for one in measures]})
+    return json.dumps(
+        {
+            "version": __version__,
+            "machine": machine(),
+            "control": asdict(control),
+            "measures": [asdict(one) for one in measures],
+        }
+    )
 
 
 def machine() -> str:

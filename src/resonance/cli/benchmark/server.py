@@ -29,6 +29,7 @@ CHEAP_ACCOUNTS = {
     "RESONANCE_ACCOUNTS__ATTEMPTS_PER_ADDRESS": "1000000",
     "RESONANCE_WS_CONFIG__MAX_CONNECTIONS_PER_USER": "1000",
     "RESONANCE_OBSERVABILITY__LOG__LEVEL": "warning",
+    "RESONANCE_OBSERVABILITY__TRACE__DISABLE": "true",
 }
 """What makes room for many users; nothing on the path of messages."""
 
