@@ -87,6 +87,17 @@ class Process:
         assert self._process is not None
         self._process.send_signal(number)
 
+    async def pause(self) -> None:
+        """Stop the process in its tracks (SIGSTOP), and wait until every thread stands still."""
+        self.send_signal(signal.SIGSTOP)
+        async with asyncio.timeout(LOG_S):
+            while not _stands_still(self.pid):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    def resume(self) -> None:
+        """Let the process go on."""
+        self.send_signal(signal.SIGCONT)
+
     async def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal and wait for the end."""
         if self._process is None:
@@ -111,11 +122,11 @@ class Process:
         self._process = None
         return code
 
-    async def wait_log(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Return the first log line of this sort, waiting for it."""
+    async def wait_log(self, wanted: Callable[[dict[str, Any]], bool], since: int = 0) -> dict[str, Any]:
+        """Return the first log line of this sort from line number `since` on, waiting for it."""
         async with asyncio.timeout(LOG_S):
             while True:
-                for entry in self.log:
+                for entry in self.log[since:]:
                     if wanted(entry):
                         return entry
                 self._logged.clear()
@@ -147,6 +158,12 @@ class Process:
             if entry.get("event") == "ready":
                 self.addresses = entry["addresses"]
                 self._ready.set()
+
+
+def _stands_still(pid: int) -> bool:
+    """Say whether every thread of a process is stopped: state "T" in proc(5)."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 class Deployment:

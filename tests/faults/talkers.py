@@ -53,6 +53,12 @@ class Talker:
         """Begin to talk."""
         self._task = asyncio.create_task(self._talk())
 
+    async def follow(self) -> None:
+        """Connect and catch up without saying anything."""
+        self._socket = await Socket.open(self.user, on_packet=self._take)
+        self.connections += 1
+        await self.pull()
+
     async def stop(self) -> None:
         """Send nothing new; wait until everything sent is acked. The connection stays."""
         self._stopping = True
