@@ -8,6 +8,7 @@ gateway has been given everything; a gateway that was cut off hands its own in a
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -35,8 +36,12 @@ SWEEP_PAGE = 1_000
 REPLAY_LIMIT = 5_000
 """A gateway that missed more events than this is told to let its clients sync instead."""
 
+ORIGINS = 50_000
+"""Messages to large conversations whose origin is remembered until task fans them out."""
+
 Origin = tuple[str, int]
 """The gateway and connection an entry was sent from; ("", 0) for none."""
+_NOWHERE: Origin = ("", 0)
 
 
 class Committed(NamedTuple):
@@ -62,13 +67,25 @@ class LiveDelivery(Delivery):
         self._swept = 0
         # positions beyond the sweep that the fast path has pushed
         self._pushed: set[int] = set()
+        # by message id, where the newest messages to large conversations were sent from
+        self._origins: OrderedDict[int, Origin] = OrderedDict()
 
     # ------------------------------------------------------------ fast path
 
     async def committed(self, committed: Sequence[Committed], positions: Iterable[int]) -> None:
         """Push what was just committed to small conversations; larger ones are task's."""
+        small: list[Committed] = []
+        for item in committed:
+            if item.cached.state.complete:
+                small.append(item)
+            else:
+                await self._committed_incomplete(item)
+        await self._push_complete(small)
+        self._pushed.update(position for position in positions if position > self._swept)
+
+    async def _push_complete(self, small: Sequence[Committed]) -> None:
+        """Push to conversations whose members are all at hand; no window has to be looked at, for they are present."""
         users: set[str] = set()
-        small = [item for item in committed if item.cached.state.complete]
         for item in small:
             users.update(item.cached.audience)
         located = await self._routes.locate(users)
@@ -82,7 +99,18 @@ class LiveDelivery(Delivery):
                     pushes.append(Push(item.entries, recipients, origins))
             if pushes:
                 self._links.send(gateway, PushBatch(self.position, pushes, []))
-        self._pushed.update(positions)
+
+    async def _committed_incomplete(self, item: Committed) -> None:
+        """Remember who sent what, for task's fan-out; push by ourselves where only those who left are many."""
+        for entry, origin in zip(item.entries, item.origins, strict=True):
+            self._origins[entry.message_id] = origin
+        while len(self._origins) > ORIGINS:
+            self._origins.popitem(last=False)
+        conversation = item.cached.state.conversation
+        if 0 < conversation.member_count <= SMALL_CONVERSATION:
+            await self.deliver_entries(
+                item.entries, await self._store.audience(conversation.id, "", SMALL_CONVERSATION)
+            )
 
     # ------------------------------------------------------------ for task
 
@@ -90,8 +118,10 @@ class LiveDelivery(Delivery):
         if not entries:
             return
         by_user = {member.user_id: member for member in audience}
+        senders = [self._origins.get(entry.message_id, _NOWHERE) for entry in entries]
         for gateway, users in (await self._routes.locate(by_user)).items():
-            pushes = list(_clamped(list(entries), [by_user[user] for user in users]))
+            origins = [number if origin == gateway else 0 for origin, number in senders]
+            pushes = list(_clamped(list(entries), origins, [by_user[user] for user in users]))
             if pushes:
                 self._links.send(gateway, PushBatch(self.position, pushes, []))
                 metrics.task_fanout_pushes.inc(len(users))
@@ -105,7 +135,7 @@ class LiveDelivery(Delivery):
             online.update(users)
         return [user for user in user_ids if user not in online]
 
-    async def signal(self, signals: Sequence[SignalTo], except_connection: Origin = ("", 0)) -> None:
+    async def signal(self, signals: Sequence[SignalTo], except_connection: Origin = _NOWHERE) -> None:
         """Push signals; `except_connection` is left out (whose own doing they are)."""
         located = await self._routes.locate({user for signal in signals for user in signal.users})
         for gateway, present in located.items():
@@ -183,7 +213,7 @@ class LiveDelivery(Delivery):
         async def deliver(entries: Sequence[Entry], audience: Sequence[Audience]) -> None:
             by_user = {member.user_id: member for member in audience}
             users = (await self._routes.locate(by_user)).get(gateway, [])
-            pushes = list(_clamped(list(entries), [by_user[user] for user in users]))
+            pushes = list(_clamped(list(entries), [0] * len(entries), [by_user[user] for user in users]))
             if pushes:
                 self._links.send(gateway, PushBatch(self.position, pushes, []))
 
@@ -195,9 +225,8 @@ class LiveDelivery(Delivery):
         return True
 
 
-def _clamped(entries: list[Entry], recipients: Sequence[Audience]) -> Iterable[Push]:
+def _clamped(entries: list[Entry], origins: list[int], recipients: Sequence[Audience]) -> Iterable[Push]:
     """Yield pushes such that everybody gets exactly the entries their window shows: mostly a single push."""
-    origins = [0] * len(entries)
     first, last = entries[0].seq, entries[-1].seq
     all_of_it: list[str] = []
     for user_id, min_seq, max_seq, _ in recipients:
@@ -205,9 +234,9 @@ def _clamped(entries: list[Entry], recipients: Sequence[Audience]) -> Iterable[P
             all_of_it.append(user_id)
             continue
         window = Window(min_seq, max_seq)
-        visible = [entry for entry in entries if sees(window, entry.seq)]
+        visible = [at for at, entry in enumerate(entries) if sees(window, entry.seq)]
         if visible:
-            yield Push(visible, [user_id], origins[: len(visible)])
+            yield Push([entries[at] for at in visible], [user_id], [origins[at] for at in visible])
     if all_of_it:
         yield Push(entries, all_of_it, origins)
 
