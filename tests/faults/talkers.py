@@ -31,6 +31,8 @@ class Talker:
         acked: the ack by key, as first received.
         seen: what it knows of the conversation: key and content by seq.
         doubles: seqs that were given with different entries.
+        connections: how often it connected.
+        cuts: how many connections were ended from the other side.
     """
 
     def __init__(self, user: User, conversation: str) -> None:
@@ -41,6 +43,7 @@ class Talker:
         self.seen: dict[int, tuple[str, str]] = {}
         self.doubles: list[str] = []
         self.connections = 0
+        self.cuts = 0
         # set by every packet, and by the loss of the connection
         self.news = asyncio.Event()
         self._answered: set[str] = set()
@@ -81,6 +84,7 @@ class Talker:
             try:
                 await self._session()
             except LOST:
+                self.cuts += self._socket is not None and self._socket.closed.is_set()
                 await self.close()
                 await asyncio.sleep(RETRY_S)
 

@@ -15,7 +15,7 @@ from resonance.engines.memory.routes import MemoryRoutes
 from resonance.logic.links import GatewaySession, LinkHub, Links
 from resonance.ports.routes import RouteChange
 from resonance.ports.store import Store
-from resonance.services.link import DownBeat, DownFrame, Hello, Push, PushBatch, UpBeat, Welcome
+from resonance.services.link import DownBeat, DownFrame, Hello, Push, PushBatch, RouteDelta, UpBeat, Welcome
 
 GATEWAY = "gw-000"
 EPOCH = "store-1"
@@ -126,4 +126,25 @@ async def test_a_repetition_that_fails_ends_the_link_and_the_position_stays(wire
     async with asyncio.timeout(5):
         await wire.ended.wait()
     assert wire.position == KNOWN
+    await wire.hub.close()
+
+
+async def test_a_connection_announced_on_a_link_that_was_replaced_is_not_believed(wire: Wire) -> None:
+    late = RouteDelta(1, [Route("bob", 2, 0, "phone", "")], [])
+    wire.session.receive(late)  # waits behind the replay; meanwhile bob leaves, and the gateway links anew
+    second: list[DownFrame] = []
+    welcomed = asyncio.Event()
+
+    def take(frame: DownFrame) -> None:
+        second.append(frame)
+        welcomed.set()
+
+    session = wire.hub.open(take, lambda: None)
+    session.receive(Hello(GATEWAY, 1, "another", KNOWN, [Route("ann", 1, 0, "phone", "")]))
+    await welcomed.wait()
+    wire.recovery.outcome.set_result(True)
+    async with asyncio.timeout(5):
+        while wire.session in wire.hub.open_sessions:  # noqa: ASYNC110 (until the old link is wound up)
+            await asyncio.sleep(0)
+    assert await wire.hub.routes.locate(["ann", "bob"]) == {GATEWAY: ["ann"]}
     await wire.hub.close()
