@@ -145,6 +145,15 @@ class Pipeline:
         except Exception:
             log.exception("push failed", items=len(batch.items))
 
+    async def _push(self, batch: Batch) -> None:
+        """Push what was committed; what cannot be pushed now is left to the sweep, and never holds up the next batch."""
+        try:
+            await self._delivery.committed(list(batch.committed.values()), batch.positions)
+        except ServiceError as exc:
+            log.warning("pushes are left to the sweep", error=str(exc))
+        except Exception:
+            log.exception("pushes are left to the sweep")
+
     async def _decide(self, batch: Batch) -> None:
         """Check and append; then once more, on fresh states, what a stale one may have decided; then settle the rest.
 
