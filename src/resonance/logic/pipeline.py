@@ -142,13 +142,6 @@ class Pipeline:
         """Push what was stored. What cannot be pushed now the sweep pushes: nobody's next message waits for it."""
         try:
             await self._delivery.committed(list(batch.committed.values()), batch.positions)
-        except Exception:
-            log.exception("push failed", items=len(batch.items))
-
-    async def _push(self, batch: Batch) -> None:
-        """Push what was committed; what cannot be pushed now is left to the sweep, and never holds up the next batch."""
-        try:
-            await self._delivery.committed(list(batch.committed.values()), batch.positions)
         except ServiceError as exc:
             log.warning("pushes are left to the sweep", error=str(exc))
         except Exception:
