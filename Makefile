@@ -34,7 +34,7 @@ bench: $(VENV)/.run proto ## measure the server on this machine (ARGS="--json" a
 	@$(BIN)/resonance bench $(ARGS)
 
 soak: dev ## run the long matrices: faults and properties with many more rounds
-	@RESONANCE_SOAK=1 $(BIN)/pytest -q -p no:cacheprovider tests/faults tests/unit -m "faults or slow or not slow" --timeout 3600
+	@RESONANCE_SOAK=1 $(BIN)/pytest -q -p no:cacheprovider --timeout 7200 tests/faults tests/unit tests/contract
 
 lock: $(VENV)/.uv ## resolve the dependencies anew and write the two lock files
 	@$(BIN)/uv lock -q --upgrade
