@@ -101,6 +101,8 @@ class LinkHub(LinkService):
         self.store_epoch = store_epoch
         # sessions whose task still runs, linked or being wound up
         self.open_sessions: set[GatewaySession] = set()
+        # by gateway that is cut off, the session with whose loss its lease began
+        self.leases: dict[str, GatewaySession] = {}
 
     def open(self, send: Callable[[DownFrame], None], end: Callable[[], None]) -> LinkSession:
         return GatewaySession(self, send, end)
@@ -206,6 +208,8 @@ class GatewaySession(LinkSession):
     async def _run(self) -> None:
         try:
             while (frame := await self._frames.get()) is not None:
+                if self._send is None:
+                    continue  # the gateway's next snapshot says what became of it
                 try:
                     await (self._hello(frame) if isinstance(frame, Hello) else self._delta(frame))
                 except ServiceError as exc:
@@ -231,6 +235,7 @@ class GatewaySession(LinkSession):
         if missed and same_store:
             self._behind = hello.position
         hub.links.sessions[hello.gateway] = self
+        hub.leases.pop(hello.gateway, None)
         metrics.logic_gateways.set(len(hub.links.sessions))
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
@@ -260,8 +265,10 @@ class GatewaySession(LinkSession):
             return
         del hub.links.sessions[self.gateway]
         metrics.logic_gateways.set(len(hub.links.sessions))
+        hub.leases[self.gateway] = self
         await asyncio.sleep(hub.settings.lease)
-        if self.gateway not in hub.links.sessions:
+        if hub.leases.get(self.gateway) is self:
+            del hub.leases[self.gateway]
             await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch))
 
 
