@@ -211,7 +211,8 @@ class GatewayUplink:
             self._beat += 1
             self.send(UpBeat(self._beat))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), beat)
+                async with asyncio.timeout(beat):  # wait_for would swallow a cancellation that comes with the loss
+                    await self._lost.wait()
             if time.monotonic() - self._heard > 3 * beat:
                 log.warning("logic is silent")
                 break

@@ -68,7 +68,8 @@ class PresenceTracker:
         """Take note of users whose first connection came or whose last one went."""
         now = asyncio.get_running_loop().time()
         for user_id in change.online:
-            if self._leaving.pop(user_id, None) is None and user_id not in self._announced:
+            self._leaving.pop(user_id, None)
+            if user_id not in self._announced:
                 self._arrived.add(user_id)
         for user_id in change.offline:
             self._arrived.discard(user_id)
@@ -94,6 +95,7 @@ class PresenceTracker:
             await self._wait()
             arrived, self._arrived = self._arrived, set()
             gone = self._take_gone()
+            known = gone & self._announced
             self._announced |= arrived
             self._announced -= gone
             metrics.logic_users_online.set(len(self._announced))
@@ -101,7 +103,7 @@ class PresenceTracker:
                 await self._tell(arrived, online=True)
                 if gone:
                     await self._store.touch_last_seen(sorted(gone), self._clock())
-                    await self._tell(gone, online=False)
+                    await self._tell(known, online=False)
             except ServiceError as exc:
                 log.warning("presence not told", error=str(exc), users=len(arrived) + len(gone))
 
@@ -112,7 +114,8 @@ class PresenceTracker:
             first = next(iter(self._leaving.values()))
             timeout = max(0.0, first + self._delay - asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout(timeout):  # wait_for would swallow a cancellation that comes with the wake-up
+                await self._wake.wait()
         self._wake.clear()
 
     def _take_gone(self) -> set[str]:

@@ -1,0 +1,211 @@
+"""Presence: friends are told of who comes and who is really gone, and of nothing in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from resonance.config.settings import StoreConfig
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.signals import Presence
+from resonance.engines.sqlite.store import SqliteStore
+from resonance.ports.routes import RouteChange
+from resonance.ports.store import FriendEdge
+from resonance.services.link import RouteDelta
+from tests.unit.logic.live import Gateway, Live, caller, route, running
+
+ANN, BOB, CID = route("ann", 1), route("bob", 2), route("cid", 3)
+SOON, NEVER = 0.001, 3_600
+
+
+class Guarded(SqliteStore):
+    """A store whose look at friends waits for a gate, or fails once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, StoreConfig())
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+        self.broken = False
+
+    async def friend_edges(self, user_ids: Sequence[str]) -> list[FriendEdge]:
+        self.asked.set()
+        await self.gate.wait()
+        if self.broken:
+            self.broken = False
+            raise ServiceError(Code.STORAGE_UNAVAILABLE)
+        return await super().friend_edges(user_ids)
+
+    def hold(self) -> None:
+        """Let the next look wait."""
+        self.asked.clear()
+        self.gate.clear()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Guarded]:
+    made = Guarded(tmp_path / "resonance.db")
+    await made.start()
+    yield made
+    made.close()
+    await made.join()
+
+
+async def friends(live: Live) -> Gateway:
+    """Return a gateway on which ann, a friend of bob's and cid's, waits to be told; her own coming is told already."""
+    await live.people("ann", "bob", "cid", "zoe")
+    for name in ("bob", "cid", "zoe"):
+        await live.store.request_friend("ann", name, "", True)
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [ANN, route("zoe", 9)])
+    await gateway.until(lambda: bool(gateway.signalled("ann") and gateway.signalled("zoe")))
+    gateway.frames.clear()
+    return gateway
+
+
+def seen(gateway: Gateway) -> list[tuple[str, bool]]:
+    """Return what ann was told, in order."""
+    signals = gateway.signalled("ann")
+    return [(signal.user_id, signal.online) for signal in signals if isinstance(signal, Presence)]
+
+
+def close(gateway: Gateway, *connections: int) -> None:
+    gateway.send(RouteDelta(0, [], list(connections)))
+
+
+async def last_seen(live: Live, user_id: str) -> int:
+    [user] = await live.store.users([user_id])
+    return user.last_seen_at
+
+
+async def test_friends_are_told_of_who_comes_and_goes(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        await gateway.open(BOB)
+        await gateway.until(lambda: seen(gateway) == [("bob", True)])
+        before = live.clock()
+        close(gateway, 2)
+        await gateway.until(lambda: seen(gateway) == [("bob", True), ("bob", False)])
+        assert before <= await last_seen(live, "bob") <= live.clock()
+
+
+async def test_who_comes_back_in_time_was_never_gone(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": NEVER}) as live:
+        gateway = await friends(live)
+        await gateway.open(BOB)
+        await gateway.until(lambda: seen(gateway) == [("bob", True)])
+        close(gateway, 2)
+        await gateway.open()
+        [state] = await live.presence.states(["bob"])
+        assert (state.online, state.platforms) == (True, ())
+        await gateway.open(BOB)
+        await gateway.open(CID)
+        await gateway.until(lambda: len(seen(gateway)) > 1)
+        assert seen(gateway) == [("bob", True), ("cid", True)]
+
+
+async def test_a_second_connection_is_no_news(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        await gateway.open(BOB)
+        await gateway.open(BOB._replace(connection=4, platform=5))
+        close(gateway, 2)
+        await gateway.open(CID)
+        await gateway.until(lambda: ("cid", True) in seen(gateway))
+        assert seen(gateway) == [("bob", True), ("cid", True)]
+        [state] = await live.presence.states(["bob"])
+        assert (state.online, state.platforms) == (True, (5,))
+
+
+async def test_who_comes_goes_and_comes_while_others_are_told_is_told_of(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": NEVER}) as live:
+        gateway = await friends(live)
+        store.hold()
+        await gateway.open(CID)
+        await store.asked.wait()
+        await gateway.open(BOB)
+        close(gateway, 2)
+        await gateway.open(BOB)
+        store.gate.set()
+        await gateway.until(lambda: len(seen(gateway)) == 2)
+        assert seen(gateway) == [("cid", True), ("bob", True)]
+
+
+async def test_who_comes_and_goes_unseen_leaves_only_a_trace(store: Guarded) -> None:
+    """Nobody was told that they came; that they went would be strange news."""
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        store.hold()
+        await gateway.open(CID)
+        await store.asked.wait()
+        await gateway.open(BOB)
+        close(gateway, 2)
+        await gateway.open()
+        store.gate.set()
+        close(gateway, 3)
+        await gateway.until(lambda: ("cid", False) in seen(gateway))
+        assert seen(gateway) == [("cid", True), ("cid", False)]
+        assert await last_seen(live, "bob") > 0
+
+
+async def test_a_block_hides_both_ways(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        await live.friends.set_blocked(caller("bob"), "ann", True)
+        await gateway.open(BOB)
+        await gateway.open(CID)
+        await gateway.until(lambda: ("cid", True) in seen(gateway))
+        assert seen(gateway) == [("cid", True)]
+        assert [signal for signal in gateway.signalled("bob") if isinstance(signal, Presence)] == []
+
+
+async def test_a_store_that_fails_for_a_while_ends_nothing(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        await gateway.open()
+        store.broken = True
+        store.hold()
+        await gateway.open(BOB)
+        await store.asked.wait()
+        store.gate.set()
+        await gateway.open(CID)
+        await gateway.until(lambda: ("cid", True) in seen(gateway))
+
+
+async def test_when_logic_stops_those_online_were_seen_until_then(store: Guarded) -> None:
+    async with running(store, presence={"offline_delay": NEVER}) as live:
+        gateway = await friends(live)
+        await gateway.open(BOB)
+        await gateway.until(lambda: seen(gateway) == [("bob", True)])
+        before = live.clock()
+    assert await last_seen(live, "bob") >= before
+    assert await last_seen(live, "cid") == 0
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_closing_amid_a_change_ends(store: Guarded, turns: int) -> None:
+    """The wake-up and the cancellation may come in one turn of the loop."""
+    async with running(store, presence={"offline_delay": NEVER}) as live, asyncio.timeout(5):
+        await live.presence.changed(RouteChange([], ["bob"]))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await live.presence.changed(RouteChange([], []))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await live.presence.close()
+
+
+async def test_states_come_in_the_order_asked_for(store: Guarded) -> None:
+    async with running(store) as live:
+        gateway = await friends(live)
+        await gateway.open(CID)
+        await live.store.touch_last_seen(["bob"], 77)
+        states = await live.presence.states(["nobody", "cid", "bob"])
+        assert [(state.user_id, state.online, state.last_seen_at) for state in states] == [
+            ("nobody", False, 0),
+            ("cid", True, 0),
+            ("bob", False, 77),
+        ]
