@@ -45,7 +45,8 @@ class Snowflakes:
         asked = self._monotonic()
         worker = await self._store.lease_worker(self._owner, LEASE_MS)
         if worker != self._worker:
-            self._worker, self._ms, self._sequence = worker, 0, 0
+            # The next ms: ids keep rising whichever of the two workers has the higher number.
+            self._worker, self._ms, self._sequence = worker, self._ms + 1, 0
         self._fence = asked + LEASE_MS / 1000 * 0.8
 
     def next(self) -> int:
