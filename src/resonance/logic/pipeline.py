@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -18,7 +19,7 @@ from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
 from resonance.domain.errors import Code, ServiceError, no_conversation
-from resonance.domain.ids import UserId, single_id
+from resonance.domain.ids import UserId, check_handle, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
@@ -238,14 +239,13 @@ class Pipeline:
 
         Nothing is opened for somebody who would not be allowed to write in it.
         """
-        if not _names_own_single(item):
-            raise no_conversation(item.conversation_id)
-        relation = await self._store.relation(item.sender, item.to_user)
+        peer = _peer(item)
+        relation = await self._store.relation(item.sender, peer)
         if relation.blocked_by:
             raise ServiceError(Code.BLOCKED)
-        if not (self._strangers or relation.friends or item.to_user == item.sender):
+        if not (self._strangers or relation.friends or peer == item.sender):
             raise ServiceError(Code.STRANGERS_REFUSED)
-        conversation = await self._store.open_single(item.sender, item.to_user)
+        conversation = await self._store.open_single(item.sender, peer)
         await self._states.load({conversation.id: [item.sender]})
         cached = self._states.peek(conversation.id)
         if cached is None:
@@ -285,12 +285,17 @@ class Pipeline:
         return Key(item.sender, item.client_msg_id, body)
 
 
-def _names_own_single(item: SendItem) -> bool:
-    """Say whether an item is for the sender's own conversation with its recipient.
+def _peer(item: SendItem) -> UserId:
+    """Return with whom an item opens a conversation: its recipient, where that is the conversation it is for.
 
     A recipient beside the id of any other conversation opens nothing: who probes for conversations of others would
     learn from the difference which of them exist.
+
+    Raises:
+        ServiceError: CONVERSATION_NOT_FOUND.
     """
-    if not item.to_user:
-        return False
-    return item.conversation_id in ("", single_id(UserId(item.sender), UserId(item.to_user)))
+    with suppress(ServiceError):  # with what is no handle nothing is opened either
+        peer = check_handle(item.to_user, "to_user")
+        if item.conversation_id in ("", single_id(UserId(item.sender), peer)):
+            return peer
+    raise no_conversation(item.conversation_id)

@@ -239,3 +239,11 @@ async def test_a_rate_over_the_limit_is_refused_and_a_resend_is_not(hooked: Hook
         assert refused.code == Code.RATE_LIMITED.text
         assert (await live.send("ann", first.conversation_id, key="k")).seq == first.seq
         assert (await live.send("bob", first.conversation_id)).code == ""
+
+
+@pytest.mark.parametrize("conversation_id", ["", "si_ann_jos\u00e9"])
+async def test_a_first_message_finds_a_handle_in_any_unicode_form(live: Live, conversation_id: str) -> None:
+    await live.people("jos\u00e9")
+    sent = await live.send("ann", conversation_id, to="jose\u0301", key="k")
+    assert (sent.conversation_id, sent.seq, sent.code) == ("si_ann_jos\u00e9", 1, "")
+    assert (await live.send("ann", "", to="jos\u00e9", key="k")).seq == sent.seq
