@@ -7,7 +7,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.ids import UserId, check_client_key, check_handle, check_new_handle, single_id
+from resonance.domain.ids import (
+    UserId,
+    check_client_key,
+    check_group_id,
+    check_handle,
+    check_new_handle,
+    single_id,
+)
 
 handles = st.text(alphabet="ab_-.@B", min_size=1, max_size=6).map(UserId)
 
@@ -40,6 +47,18 @@ def test_bad_handles_are_refused_by_name(bad: str) -> None:
         check_handle(bad)
     assert refused.value.code is Code.INVALID_ARGUMENT
     assert refused.value.field == "user_id"
+
+
+@pytest.mark.parametrize("good", ["g", "sg", "SG_1", "a_sg_", "0.x-y", "z" * 64])
+def test_good_group_ids(good: str) -> None:
+    assert check_group_id(good) == good
+
+
+@pytest.mark.parametrize("bad", ["", "a b", "z" * 65, "g\u00e9", "a/b", "sg_1", "sg_"])
+def test_group_ids_that_pass_for_conversations_are_refused(bad: str) -> None:
+    with pytest.raises(ServiceError) as refused:
+        check_group_id(bad)
+    assert (refused.value.code, refused.value.field) == (Code.INVALID_ARGUMENT, "group_id")
 
 
 @pytest.mark.parametrize("word", ["system", "world", "me", "info", "admin"])

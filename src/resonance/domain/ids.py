@@ -29,7 +29,7 @@ MAX_KEY = 64
 SERVER_KEY_MARK = "~"
 
 _HANDLE = re.compile(r"[\w.@-]{1,64}")
-_GROUP = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_GROUP = re.compile(r"(?!sg_)[A-Za-z0-9._-]{1,64}")
 
 
 def check_handle(value: str, field: str = "user_id") -> UserId:
@@ -58,9 +58,12 @@ def check_new_handle(value: str, field: str = "user_id") -> UserId:
 
 
 def check_group_id(value: str, field: str = "group_id") -> str:
-    """Return a group id that a caller made, or refuse it: 1 to 64 of A–Z a–z 0–9 . _ -"""
+    """Return a group id that a caller made, or refuse it: 1 to 64 of A–Z a–z 0–9 . _ - without ``sg_`` before them.
+
+    That would be the conversation id of another group, and paths name a group by either.
+    """
     if not _GROUP.fullmatch(value):
-        raise invalid(field, f"{value[:80]!r} is not a group id: 1 to 64 of A-Z a-z 0-9 . _ - are allowed")
+        raise invalid(field, f"{value[:80]!r} is not a group id: 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with sg_")
     return value
 
 
