@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ Shape = Literal["scalar", "duration", "list", "mapping"]
 
 _DURATION = "a duration such as 100ms, 30s, 5m, 24h or 30d"
 _WORDS: dict[object, str] = {bool: "`true`, `false`", int: "a whole number", float: "a number", Path: "a path"}
+_PARTS = re.compile(r"[A-Za-z0-9]+")
 _PATTERNS = {ADDRESS: "`unix:path` or `host:port`", PATH: "a path such as `/metrics`"}
 
 
@@ -82,9 +84,27 @@ def find(name: str) -> Key | None:
 
 
 def similar(name: str, known: list[str]) -> str:
-    """Return the known name that was probably meant as a question, "" when none is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
+    """Return the known name that was probably meant as a question, "" when none is near.
+
+    Words count as much as the whole: `service.prot` is nearer to `service.http_port` than to `service.host`.
+    """
+
+    here = name.removeprefix(PREFIX)
+
+    def nearness(other: str) -> tuple[float, float]:
+        there = other.removeprefix(PREFIX)
+        parts = _PARTS.findall(there.lower())
+        words = [max(_ratio(word, part) for part in parts) for word in _PARTS.findall(here.lower())]
+        return sum(words) / len(words) if words else 0.0, _ratio(here, there)
+
+    by_words, as_a_whole, near = max(
+        ((*nearness(other), other) for other in known), key=lambda found: found[0] + found[1], default=(0.0, 0.0, "")
+    )
+    return f"did you mean {near}?" if as_a_whole >= 0.6 or by_words >= 0.8 else ""
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _keys(model: type[Section], prefix: str) -> Iterator[Key]:

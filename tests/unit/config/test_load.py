@@ -141,6 +141,7 @@ def test_nothing_means_not_set(tmp_path: Path, text: str) -> None:
             ["ws_config.ping_intervall is no key", "line 2", "ws_config.ping_interval?"],
         ),
         ("wsconfig: {}\n", ["wsconfig is no key", "did you mean ws_config?"]),
+        ("service: {prot: 1}\n", ["service.prot is no key", "did you mean service.http_port?"]),
         ("zzz: 1\n", ["zzz is no key", "config docs"]),
         ("service: 3\n", ["service holds keys of its own"]),
         ("service: {name: {a: b}}\n", ["service.name", "a mapping is not allowed", "allowed: text"]),
@@ -175,6 +176,8 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, parts: list
     ("name", "value", "parts"),
     [
         ("RESONANCE_STORE__PTH", "x", ["RESONANCE_STORE__PTH", "did you mean RESONANCE_STORE__PATH?"]),
+        ("RESONANCE_SERVICE_PORT", "1", ["RESONANCE_SERVICE_PORT", "did you mean RESONANCE_SERVICE__HTTP_PORT?"]),
+        ("RESONANCE_ZZZ", "1", ["RESONANCE_ZZZ", "config docs"]),
         ("RESONANCE_store__path", "x", ["RESONANCE_store__path", "sets no key"]),
         ("RESONANCE_SERVICE", "{}", ["RESONANCE_SERVICE ", "sets no key"]),
         ("RESONANCE_WS_CONFIG__ORIGINS", "[1", ["ws_config.origins", "no list"]),
