@@ -118,7 +118,8 @@ def _listen(service: Service) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((service.host, service.http_port))
         listener.setblocking(False)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        where = f"{service.host}:{service.http_port} (service.http_port)"
+        raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from error
     return listener
