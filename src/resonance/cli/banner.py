@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 
 import resonance
 
@@ -28,9 +31,16 @@ def print_banner(role: Role, settings: Settings, addresses: Mapping[str, str], s
     for name, address in _lines(role, settings, addresses):
         console.print(f"  {name:<10} {address}", markup=False)
     if role == "serve":
-        console.print("[dim]Next: open the API docs, or run[/] resonance chat [dim]in another terminal.[/]")
+        console.print(f"[dim]Next: open the API docs, or run[/] {_program()} chat [dim]in another terminal.[/]")
     console.print("[dim]Ctrl-C stops.[/]")
     console.file.flush()
+
+
+def _program() -> str:
+    """Return how this program was called, which is how another terminal can call it too."""
+    called = sys.argv[0]
+    found_by_name = Path(called).name != "resonance" or shutil.which("resonance") == called
+    return "resonance" if found_by_name else escape(called)
 
 
 def _lines(role: Role, settings: Settings, addresses: Mapping[str, str]) -> list[tuple[str, str]]:

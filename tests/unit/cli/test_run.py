@@ -84,3 +84,14 @@ def test_a_role_tells_only_its_own_addresses() -> None:
     stream = io.StringIO()
     print_banner("task", Settings(), {"metrics": "http://[::1]:1/metrics"}, stream)
     assert stream.getvalue().splitlines()[1:] == ["  metrics    http://[::1]:1/metrics", "Ctrl-C stops."]
+
+
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [(".venv/bin/resonance", "run .venv/bin/resonance chat"), ("/elsewhere/__main__.py", "run resonance chat")],
+)
+def test_what_to_do_next_can_be_typed_as_it_is_shown(monkeypatch: pytest.MonkeyPatch, called: str, shown: str) -> None:
+    monkeypatch.setattr("sys.argv", [called, "serve"])
+    stream = io.StringIO()
+    print_banner("serve", Settings(), ADDRESSES, stream)
+    assert shown in stream.getvalue()
