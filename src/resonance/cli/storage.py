@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resonance.cli.options import DataDir, Env, Folder, load_options
+from resonance.cli.plain import fail
 
 if TYPE_CHECKING:
     from resonance.engines.sqlite.backup import Progress
@@ -57,6 +58,8 @@ def backup(
     from resonance.engines.sqlite.backup import backup as copy
 
     source = _database(data_dir, config, env)
+    if not source.exists():
+        fail(f"there is no database at {source}: --data-dir names the folder that holds it")
     with _progress("Copying") as progress:
         copy(source, target, progress, replace=force)
     typer.echo(f"{target}: {target.stat().st_size / 1e6:,.1f} MB, from {source}")

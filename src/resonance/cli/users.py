@@ -41,7 +41,7 @@ PasswordStdin = Annotated[
 @app.command()
 def add(
     user: Name,
-    nickname: Annotated[str, typer.Option(help="The name others see.", show_default="the handle")] = "",
+    nickname: Annotated[str, typer.Option(metavar="NAME", help="The name others see.", show_default="the handle")] = "",
     password_stdin: PasswordStdin = False,
     data_dir: DataDir = None,
     config: Folder = None,
@@ -62,6 +62,7 @@ def add(
         settings,
         "register over HTTP: POST /api/v1/auth/register",
         lambda store: _create(store, settings, user, nickname, password),
+        create=True,
     )
     typer.echo(f"{created.id} created" + (" (admin)" if created.is_admin else ""))
 
@@ -217,8 +218,8 @@ async def _open_device(store: Store, settings: Settings, user: str, platform: in
     return Signer(secret, settings.auth.issuer, lambda: now).sign(claims)
 
 
-def _with_store(settings: Settings, instead: str, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Run work on the store of a server that is stopped.
+def _with_store(settings: Settings, instead: str, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+    """Run work on the store of a server that is stopped; fail when there is none, unless it is to `create` one.
 
     Raises:
         ServiceError: STORAGE_UNAVAILABLE when the server runs; the message says what to do `instead`.
@@ -227,14 +228,14 @@ def _with_store(settings: Settings, instead: str, work: Callable[[Store], Awaita
     import asyncio
 
     async def run() -> T:
-        async with _open_store(settings, instead) as store:
+        async with _open_store(settings, instead, create=create) as store:
             return await work(store)
 
     return asyncio.run(run())
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings, instead: str) -> AsyncIterator[Store]:
+async def _open_store(settings: Settings, instead: str, *, create: bool) -> AsyncIterator[Store]:
     from resonance.config.paths import database
     from resonance.domain.errors import Code, ServiceError
     from resonance.engines.sqlite.store import SqliteStore
@@ -242,7 +243,10 @@ async def _open_store(settings: Settings, instead: str) -> AsyncIterator[Store]:
 
     configure(settings.observability.log, "cli")
     path = database(settings)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if create:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    elif not path.exists():
+        fail(f"there is no database at {path}: --data-dir names the folder that holds it")
     store = SqliteStore(path, settings.store)
     try:
         await store.start()

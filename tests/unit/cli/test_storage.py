@@ -123,8 +123,16 @@ def test_a_backup_replaces_when_asked_and_never_the_store(run: Run, store: Path,
 def test_there_is_nothing_to_back_up(run: Run, tmp_path: Path) -> None:
     result = run("backup", "copy.db")
     assert result.exit_code == 1
-    assert "is no store of Resonance" in result.stderr
+    assert "there is no database at data/resonance.db: --data-dir" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_into_no_folder_and_a_restore_of_no_file_say_so(run: Run, store: Path) -> None:
+    backed_up = run("backup", "nowhere/copy.db")
+    restored = run("restore", "copy.db", "--force")
+    assert (backed_up.exit_code, restored.exit_code) == (1, 1)
+    assert "there is no folder nowhere" in backed_up.stderr
+    assert "there is no file copy.db" in restored.stderr
 
 
 def test_a_failed_copy_leaves_nothing_behind(store: Path, tmp_path: Path) -> None:

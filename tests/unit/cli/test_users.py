@@ -37,6 +37,14 @@ def test_the_first_account_is_an_admin_and_all_are_listed(run: Run, tmp_path: Pa
     assert rows[0][1:7] == ["Anna", "[red]", "K.", "human", "active", "yes"]
 
 
+@pytest.mark.parametrize("command", [["list"], ["token", "anna"], ["disable", "anna"], ["enable", "anna"]])
+def test_in_the_wrong_folder_nothing_is_made(run: Run, tmp_path: Path, command: list[str]) -> None:
+    result = run("user", *command)
+    assert result.exit_code == 1
+    assert "there is no database at data/resonance.db: --data-dir" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("user", "password", "part"),
     [

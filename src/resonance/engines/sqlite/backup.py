@@ -110,6 +110,8 @@ def _set_aside(store: Path) -> Path:
 
 def _check_store(path: Path, field: str) -> None:
     """Refuse a file that is no store."""
+    if not path.exists():
+        raise invalid(field, f"there is no file {path}")
     try:
         known = path.is_file() and current_version(path)
     except sqlite3.Error:
@@ -122,6 +124,8 @@ def _check_target(target: Path, source: Path, remedy: str, *, replace: bool) -> 
     """Refuse to write over what is there."""
     if target.is_dir():
         raise invalid("target", f"{target} is a folder: name the file to write, such as {target / 'resonance.db'}")
+    if not target.parent.is_dir():
+        raise invalid("target", f"there is no folder {target.parent}: make it first")
     if target.exists() and target.samefile(source):
         raise invalid("target", f"{target} is the database itself")
     if target.exists() and target.stat().st_size and not replace:
