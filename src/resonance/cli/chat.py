@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from resonance.cli.plain import fail
 from resonance.cli.screen import Screen
 from resonance.cli.talk import Talk, UsageError
-from resonance.client import Client, Options, ServiceError
+from resonance.client import Client, Code, Options, ServiceError
 from resonance.config.settings import Log
 from resonance.observe.logging import configure
 
@@ -30,8 +31,10 @@ Command = Callable[[list[str]], Awaitable[None]]
 
 
 def chat(
-    url: Annotated[str, typer.Option(help="Where the server is.")] = "http://localhost:8080",
-    user: Annotated[str, typer.Option("--user", "-u", help="Who to log in as; asked for when missing.")] = "",
+    url: Annotated[str, typer.Option(metavar="URL", help="Where the server is.")] = "http://localhost:8080",
+    user: Annotated[
+        str, typer.Option("--user", "-u", metavar="NAME", help="Who to log in as; asked for when missing.")
+    ] = "",
     register: Annotated[bool, typer.Option("--register", "-r", help="Make the account first.")] = False,
 ) -> None:
     """Log in and talk from the terminal.
@@ -54,8 +57,20 @@ def chat(
     password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     options = Options(device_name="resonance chat")
     client = (Client.register if register else Client.login)(url, user, password, options)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(client))
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_run(client))
+    except ServiceError as error:
+        fail(f"{error.message}{_way_out(error, url)}")
+
+
+def _way_out(error: ServiceError, url: str) -> str:
+    """Return what may help against a refusal, as the end of the sentence that tells it."""
+    if error.code is Code.UNAVAILABLE:
+        return f"; does a server run at {url}? `resonance serve` starts one, --url names another"
+    if error.code is Code.WRONG_CREDENTIALS:
+        return "; --register makes a new account"
+    return ""
 
 
 async def _run(client: Client) -> None:

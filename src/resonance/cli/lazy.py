@@ -12,7 +12,7 @@ LAZY = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_n
 
 def delegate(module: str, name: str, arguments: list[str]) -> None:
     """Run the function `name` of a module as a command of its own, and end with its exit code."""
-    inner = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     inner.command(context_settings={"help_option_names": ["-h", "--help"]})(getattr(import_module(module), name))
     code = typer.main.get_command(inner).main(arguments, prog_name=f"resonance {name}", standalone_mode=False)
     raise typer.Exit(code or 0)

@@ -50,6 +50,8 @@ class Screen:
             self._reading = False
             if saved is not None:
                 termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+                sys.stdout.write(CLEAR_LINE)  # the shell's prompt begins a line of its own
+                sys.stdout.flush()
 
     async def lines(self) -> AsyncIterator[str]:
         """Yield what is typed, line by line, until the end of input."""

@@ -169,7 +169,8 @@ class Talk:
             self._learn(await self._client.conversation(name))
         else:
             self._unread[name] += entry.kind != Kind.SYSTEM and entry.sender != self._client.user_id
-        self._screen.show(f"● {self._name(name)} ({self._unread[name]}): {_text(entry)}", "cyan")
+        unread = f" ({self._unread[name]})" if self._unread[name] else ""
+        self._screen.show(f"● {self._name(name)}{unread}: {_text(entry)}", "cyan")
 
     async def _mark(self, entry: Entry) -> None:
         """Move the pointer over what was shown; a refusal is no reason to stop: the next one moves it too."""
@@ -192,7 +193,7 @@ class Talk:
             self._calm = None
         if status:
             self._calm = asyncio.get_running_loop().call_later(TYPING_SHOWN, self._set_prompt)
-        self._screen.prompt = f"{status}{self._name(self._open)}> " if self._open else "> "
+        self._screen.prompt = f"{status}to {self._name(self._open)}> " if self._open else "> "
         self._screen.refresh()
 
     async def tell_typing(self) -> None:
