@@ -36,7 +36,9 @@ class Event(NamedTuple):
 class EntriesAppended:
     """Entries first_seq … last_seq were committed to a conversation of this version (key: the conversation).
 
-    `member_count` is 0 in an open conversation, whose members nobody counts.
+    Attributes:
+        member_count: 0 in an open conversation, whose members nobody counts.
+        system: whether these are system entries, which come with a change of the group and not by the pipeline.
     """
 
     kind: ClassVar[str] = "entries"
@@ -45,11 +47,17 @@ class EntriesAppended:
     last_seq: int
     version: int
     member_count: int
+    system: bool = False
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the members are too many for logic to push to by itself."""
+        return not 0 < self.member_count <= SMALL_CONVERSATION
 
     @property
     def by_task(self) -> bool:
-        """Whether the recipients are too many for logic to push to by itself."""
-        return not 0 < self.member_count <= SMALL_CONVERSATION
+        """Whether task pushes these entries, and not logic."""
+        return self.system or self.is_large
 
 
 @dataclass(frozen=True, slots=True)

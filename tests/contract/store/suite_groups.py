@@ -73,7 +73,7 @@ class GroupsSuite:
         [entry] = (await store.read_entries("cleo", made.id, 0, 0, 10, False)).entries
         assert (entry.seq, entry.message_id, entry.sender, entry.client_msg_id) == (1, 77, SYSTEM_USER, "~77")
         assert (entry.kind, entry.content, entry.ordinal) == (Kind.SYSTEM, '{"action":"created"}', 0)
-        assert await events(store, since, EntriesAppended) == [EntriesAppended(made.id, 1, 1, 1, 3)]
+        assert await events(store, since, EntriesAppended) == [EntriesAppended(made.id, 1, 1, 1, 3, system=True)]
         [told] = await events(store, since, ConversationUpdated)
         assert (told.action, told.actor, set(told.user_ids), told.version) == (
             "created",
@@ -191,7 +191,9 @@ class GroupsSuite:
         assert await state(store, made.id) == after
         [entry] = (await store.read_entries("anna", made.id, 3, 3, 1, False)).entries
         assert (entry.sender, entry.kind, entry.content, entry.ordinal) == (SYSTEM_USER, Kind.SYSTEM, "it's done", 1)
-        assert await events(store, since, EntriesAppended) == [EntriesAppended(made.id, 3, 3, after.version, 2)]
+        assert await events(store, since, EntriesAppended) == [
+            EntriesAppended(made.id, 3, 3, after.version, 2, system=True)
+        ]
         assert await events(store, since, ConversationUpdated) == [
             ConversationUpdated(made.id, "join", "anna", ("cleo", "bert"), after.version, ("bert",))
         ]

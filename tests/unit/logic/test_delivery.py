@@ -17,6 +17,8 @@ from resonance.logic import delivery as module
 from resonance.logic.delivery import SWEEP_AFTER_MS
 from resonance.services.delivery import SignalTo
 from resonance.services.link import Push, PushBatch
+from resonance.task.audiences import Audiences
+from resonance.task.processors.fanout import Fanout
 from tests.unit.logic.live import Gateway, Live, caller, route, running
 
 NAMES = ["ann", "bob", "cid"]
@@ -98,14 +100,19 @@ async def test_what_the_fast_path_pushed_is_not_pushed_again(live: Live) -> None
     assert sorted(seqs(gateway, "bob")) == [1, 2, 3]
 
 
-async def test_a_system_entry_is_pushed_by_the_sweep_to_those_who_see_it(live: Live) -> None:
+async def test_a_system_entry_is_pushed_by_task_to_those_who_see_it_and_not_by_the_sweep(live: Live) -> None:
     gateway = await gateway_of(live, *NAMES)
+    before = (await live.store.outbox(2**62, 1, 0)).head
     group = NewGroup("g", members=("bob",), history=History.SINCE_JOIN)
     chat = (await live.conversations.create_group(caller("ann"), group)).conversation.id
     await live.conversations.add_members(caller("ann"), chat, ["cid"])
     await live.conversations.remove_member(caller("ann"), chat, "bob")
     live.ahead_ms = SWEEP_AFTER_MS + 5_000
     await live.delivery.sweep()
+    assert seqs(gateway, "ann") == []
+    events = (await live.store.outbox(before, 100, 0)).events
+    fanout = Fanout(live.store, live.delivery, Audiences(live.store))
+    await fanout.process([event for event in events if event.kind in fanout.kinds])
     assert (seqs(gateway, "ann"), seqs(gateway, "cid")) == ([1, 2, 3], [2, 3])
     assert seqs(gateway, "bob") == []
 

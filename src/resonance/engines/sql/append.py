@@ -123,5 +123,5 @@ def appended_payload(conversation_id: str, head: Head) -> bytes:
     name = json.dumps(conversation_id, ensure_ascii=False)
     return (
         f'{{"conversation_id":{name},"first_seq":{head.first_seq},"last_seq":{head.seq},'
-        f'"version":{head.version},"member_count":{head.member_count}}}'
+        f'"version":{head.version},"member_count":{head.member_count},"system":false}}'
     ).encode()

@@ -154,7 +154,7 @@ async def _tell(
     await emit(tx, group.id, ConversationUpdated(group.id, action, actor, tuple(people), group.version, tuple(left)))
     if entry:
         head = group.max_seq
-        await emit(tx, group.id, EntriesAppended(group.id, head, head, group.version, group.member_count))
+        await emit(tx, group.id, EntriesAppended(group.id, head, head, group.version, group.member_count, True))
 
 
 # ---------------------------------------------------------------- wishes to join

@@ -1,4 +1,4 @@
-"""Fan-out: entries of large and open conversations to everybody who is online, slice by slice."""
+"""Fan-out: entries of large and open conversations, and system entries, to everybody who is online, by slices."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Fanout(Processor):
 
 
 def merge(events: Sequence[Event]) -> list[EntriesAppended]:
-    """Return the events' ranges, successive ones of one conversation and version joined, in order of first mention."""
-    merged: dict[tuple[str, int], EntriesAppended] = {}
+    """Return the events' ranges in order of first mention, those of one conversation, version and sort joined."""
+    merged: dict[tuple[str, int, bool], EntriesAppended] = {}
     for event in events:
         appended = decode(event)
         assert isinstance(appended, EntriesAppended)
-        key = (appended.conversation_id, appended.version)
+        key = (appended.conversation_id, appended.version, appended.system)
         before = merged.get(key)
         if before is not None:
             appended = EntriesAppended(
@@ -51,6 +51,7 @@ def merge(events: Sequence[Event]) -> list[EntriesAppended]:
                 appended.last_seq,
                 appended.version,
                 appended.member_count,
+                appended.system,
             )
         merged[key] = appended
     return list(merged.values())

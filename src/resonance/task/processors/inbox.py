@@ -27,7 +27,7 @@ class EagerInbox(Processor):
     async def process(self, events: Sequence[Event]) -> None:
         owners: set[str] = set()
         for appended in merge(events):
-            if not appended.by_task:
+            if not appended.is_large:
                 async for members in self._audiences.slices(appended):
                     owners.update(member.user_id for member in members)
         if owners:
