@@ -215,6 +215,9 @@ class GatewaySession(LinkSession):
                 except ServiceError as exc:
                     log.warning("link ended: its routes could not be taken", gateway=self.gateway, error=str(exc))
                     self.end()
+                except Exception:  # without this task the link would live on and no client become ready
+                    log.exception("link ended: logic failed on its routes", gateway=self.gateway)
+                    self.end()
             await self._outlive()
         finally:
             self._hub.open_sessions.discard(self)
@@ -235,14 +238,22 @@ class GatewaySession(LinkSession):
         if missed and same_store:
             self._behind = hello.position
         hub.links.sessions[hello.gateway] = self
-        hub.leases.pop(hello.gateway, None)
         metrics.logic_gateways.set(len(hub.links.sessions))
+        await self._succeed(hub.leases.pop(hello.gateway, None))
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
         await hub.routes_changed(change)
         if self._behind is not None:
             await self._catch_up(self._behind)
+
+    async def _succeed(self, lapsed: GatewaySession | None) -> None:
+        """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
+        and its lease would shut out what is there now.
+        """
+        if lapsed is not None and lapsed._epoch > self._epoch:
+            log.warning("the clock of this gateway went back", gateway=self.gateway)
+            await self._hub.routes_changed(await self._hub.routes.drop(self.gateway, lapsed._epoch))
 
     async def _catch_up(self, position: int) -> None:
         """Repeat what the gateway missed, or have its clients sync."""

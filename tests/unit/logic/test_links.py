@@ -144,6 +144,27 @@ async def test_an_older_run_of_a_gateway_is_turned_away(live: Live) -> None:
     assert await online(live) == {"g": ["bob"]}
 
 
+async def test_a_run_whose_clock_went_back_is_taken_once_the_one_before_is_gone(live: Live) -> None:
+    before, after = Gateway("g"), Gateway("g")
+    await before.link(live.hub, [ANN], epoch=9)
+    before.cut()
+    while live.links.sessions:  # noqa: ASYNC110 - until logic has noticed
+        await asyncio.sleep(0)
+    await after.link(live.hub, [BOB], epoch=3)
+    await after.open(CID)
+    assert await online(live) == {"g": ["bob", "cid"]}
+
+
+async def test_a_link_on_whose_routes_logic_fails_is_ended(
+    live: Live, guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [ANN])
+    monkeypatch.setattr(guarded, "device_states", lambda _: 1 // 0)
+    gateway.send(RouteDelta(1, [BOB], []))
+    await gateway.until(lambda: gateway.ended)
+
+
 async def test_a_beat_is_answered_and_silence_ends_the_link(guarded: Guarded) -> None:
     async with running(guarded, rpc={"heartbeat": 0.01}) as live:
         gateway = Gateway("g")
