@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import datetime
 from typing import TextIO
 
 import orjson
@@ -52,7 +53,7 @@ def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 mask_secrets,
-                _renderer(log, stream),
+                *_renderers(log, stream),
             ],
         )
     )
@@ -73,11 +74,22 @@ def _add_context(role: str) -> Processor:
     return add
 
 
-def _renderer(log: Log, stream: TextIO) -> Processor:
+def _renderers(log: Log, stream: TextIO) -> list[Processor]:
     terminal = stream.isatty()
     if log.format == "console" or (log.format == "auto" and terminal):
-        return structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)
-    return structlog.processors.JSONRenderer(serializer=_json)
+        console = structlog.dev.ConsoleRenderer(
+            colors=terminal, sort_keys=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
+        return [_shorten, console]
+    return [structlog.processors.JSONRenderer(serializer=_json)]
+
+
+def _shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Leave out what somebody who watches a terminal does not need, so that a line mostly fits into one."""
+    hidden = {"route", "logger"} if event.get("level") in ("debug", "info") else set()
+    short = {name: value for name, value in event.items() if value != "" and name not in hidden}
+    short["timestamp"] = datetime.fromisoformat(event["timestamp"]).astimezone().strftime("%H:%M:%S")
+    return short
 
 
 def _json(event: object, **_: object) -> str:

@@ -142,3 +142,15 @@ def test_numbers_are_no_credentials() -> None:
         "token_ok": True,
         "token": None,
     }
+
+
+def test_a_line_for_people_leaves_out_what_is_empty_and_where_it_is_from_unless_it_warns() -> None:
+    stream = io.StringIO()
+    configure(Log(format="console"), "serve", stream)
+    structlog.get_logger("some.module").info("http request", path="/x", route="/x", user="", status=0)
+    structlog.get_logger("some.module").warning("hello", user="")
+    info, warning = stream.getvalue().splitlines()
+    assert "path=/x status=0 role=serve" in info
+    assert "some.module" not in info
+    assert "some.module" in warning
+    assert "user" not in info + warning
