@@ -43,6 +43,10 @@ class Audiences:
         if appended.member_count:
             self._keep(conversation_id, appended.version, slices)
 
+    def forget(self, conversation_id: str) -> None:
+        """Drop a conversation: a member's own settings changed, which makes no new version."""
+        self._drop(conversation_id)
+
     def _keep(self, conversation_id: str, version: int, slices: list[list[Audience]]) -> None:
         self._drop(conversation_id)
         self._cached[conversation_id] = (version, slices)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from resonance.domain.content import COUNTED, Kind
-from resonance.domain.events import EntriesAppended, Event
+from resonance.domain.events import EntriesAppended, Event, MemberSettingsChanged, decode
 from resonance.domain.model import Entry, RecvOpt
 from resonance.observe import metrics
 from resonance.ports.push import Notification, OfflinePush
@@ -23,7 +23,7 @@ class OfflineNotifier(Processor):
     """One notification per offline member and conversation for a batch of events, telling of the newest message."""
 
     name: ClassVar[str] = "offline_push"
-    kinds: ClassVar[frozenset[str]] = frozenset({EntriesAppended.kind})
+    kinds: ClassVar[frozenset[str]] = frozenset({EntriesAppended.kind, MemberSettingsChanged.kind})
 
     def __init__(self, store: Store, delivery: Delivery, audiences: Audiences, push: OfflinePush) -> None:
         self._store = store
@@ -32,7 +32,12 @@ class OfflineNotifier(Processor):
         self._push = push
 
     async def process(self, events: Sequence[Event]) -> None:
-        appended = [one for one in merge(events) if one.member_count]
+        for event in events:
+            if event.kind == MemberSettingsChanged.kind:
+                self._forget(event)
+        appended = [
+            one for one in merge([event for event in events if event.kind == EntriesAppended.kind]) if one.member_count
+        ]
         wanted = [await self._wanting(one) for one in appended]
         offline = set(await self._delivery.offline(sorted({user for users in wanted for user in users})))
         notifications: list[Notification] = []
@@ -43,6 +48,12 @@ class OfflineNotifier(Processor):
         if notifications:
             await self._push.push(notifications)
             metrics.task_notifications.inc(len(notifications))
+
+    def _forget(self, event: Event) -> None:
+        """Read anew who wants to be told of a conversation: somebody may have silenced it."""
+        changed = decode(event)
+        assert isinstance(changed, MemberSettingsChanged)
+        self._audiences.forget(changed.conversation_id)
 
     async def _wanting(self, appended: EntriesAppended) -> list[str]:
         """Return the members who want to be told of this conversation."""
