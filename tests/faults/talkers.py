@@ -7,6 +7,7 @@ after a reconnect. They share no code with the server.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from tests.e2e.clients import HttpError, Socket, User
 
 RETRY_S = 0.05
 IN_FLIGHT = 4
+ACKS_S = 60
 
-LOST = (OSError, websockets.WebSocketException, AssertionError, TimeoutError, HttpError)
+LOST = (OSError, http.client.HTTPException, websockets.WebSocketException, AssertionError, TimeoutError, HttpError)
 """What a connection or a request can end in while parts of the server are dead."""
 
 
@@ -33,6 +35,7 @@ class Talker:
         doubles: seqs that were given with different entries.
         connections: how often it connected.
         cuts: how many connections were ended from the other side.
+        last_loss: what the latest connection, or attempt at one, ended in.
     """
 
     def __init__(self, user: User, conversation: str) -> None:
@@ -44,6 +47,7 @@ class Talker:
         self.doubles: list[str] = []
         self.connections = 0
         self.cuts = 0
+        self.last_loss: Exception | None = None
         # set by every packet, and by the loss of the connection
         self.news = asyncio.Event()
         self._answered: set[str] = set()
@@ -55,6 +59,24 @@ class Talker:
     def start(self) -> None:
         """Begin to talk."""
         self._task = asyncio.create_task(self._talk())
+        self._task.add_done_callback(lambda _: self.news.set())
+
+    async def wait_acks(self, count: int) -> None:
+        """Wait until so many messages are acked in all."""
+        assert self._task is not None
+        deadline = asyncio.get_running_loop().time() + ACKS_S
+        while len(self.acked) < count:
+            if self._task.done():
+                self._task.result()  # raises what it ended with
+                raise AssertionError(f"{self.user.name} has stopped talking")
+            self.news.clear()
+            try:
+                await asyncio.wait_for(self.news.wait(), deadline - asyncio.get_running_loop().time())
+            except TimeoutError:
+                raise AssertionError(
+                    f"{self.user.name} waits for acks of {self._unacked} on connection {self.connections}, "
+                    f"answered are {sorted(self._answered)}; the last loss was {self.last_loss!r}"
+                ) from None
 
     async def follow(self) -> None:
         """Connect and catch up without saying anything."""
@@ -83,7 +105,8 @@ class Talker:
         while self._unacked or not self._stopping:
             try:
                 await self._session()
-            except LOST:
+            except LOST as lost:
+                self.last_loss = lost
                 self.cuts += self._socket is not None and self._socket.closed.is_set()
                 await self.close()
                 await asyncio.sleep(RETRY_S)
