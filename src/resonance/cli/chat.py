@@ -66,7 +66,7 @@ def chat(
 
 def _way_out(error: ServiceError, url: str) -> str:
     """Return what may help against a refusal, as the end of the sentence that tells it."""
-    if error.code is Code.UNAVAILABLE:
+    if error.code is Code.UNAVAILABLE and error.__cause__ is not None:  # else it is the server that says so
         return f"; does a server run at {url}? `resonance serve` starts one, --url names another"
     if error.code is Code.WRONG_CREDENTIALS:
         return "; --register makes a new account"
