@@ -62,7 +62,10 @@ class PresenceTracker:
             await asyncio.gather(self._task, return_exceptions=True)
         seen = self._announced | set(self._leaving)
         if seen:
-            await self._store.touch_last_seen(sorted(seen), self._clock())
+            try:
+                await self._store.touch_last_seen(sorted(seen), self._clock())
+            except ServiceError as exc:  # the store may stop at the same time: no reason not to stop the rest
+                log.warning("last seen not written", error=str(exc), users=len(seen))
 
     async def changed(self, change: RouteChange) -> None:
         """Take note of users whose first connection came or whose last one went."""

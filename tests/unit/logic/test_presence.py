@@ -198,6 +198,17 @@ async def test_closing_amid_a_change_ends(store: Guarded, turns: int) -> None:
         await live.presence.close()
 
 
+async def test_logic_stops_also_when_the_store_is_gone(store: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(store, presence={"offline_delay": NEVER}) as live:
+        await friends(live)
+
+        async def fail(user_ids: Sequence[str], at: int) -> None:
+            raise ServiceError(Code.UNAVAILABLE)
+
+        monkeypatch.setattr(store, "touch_last_seen", fail)
+        await live.presence.close()
+
+
 async def test_states_come_in_the_order_asked_for(store: Guarded) -> None:
     async with running(store) as live:
         gateway = await friends(live)
