@@ -164,6 +164,19 @@ async def test_resync_reaches_every_client(gateway: Gateway, dial: Dial) -> None
     assert json.loads(await second.recv()) == {"syncHint": {}}
 
 
+async def test_clients_of_a_store_that_was_replaced_begin_anew(gateway: Gateway, dial: Dial) -> None:
+    """Neither what they hold nor the seqs they were pushed mean anything in the store that was put in its place."""
+    first, second = await dial(gateway, "ann"), await dial(gateway, "bob", "&dialect=json")
+    gateway.uplink.store_epoch = "restored"
+    gateway.hub.resync()
+    for client in (first, second):
+        await client.wait_closed()
+        assert (client.close_code, client.close_reason) == (4005, "resync")
+    again = await dial(gateway, "ann")
+    gateway.hub.resync()
+    assert wire.packet(await again.recv()) == (wire.SYNC_HINT, {})
+
+
 async def test_a_kick_ends_the_devices_connections_and_no_others(gateway: Gateway, dial: Dial) -> None:
     ann, bob = await dial(gateway, "ann"), await dial(gateway, "bob")
     gateway.hub.kick(["device-ann", "device-unknown"], Close.LOGGED_OUT)

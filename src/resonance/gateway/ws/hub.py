@@ -30,7 +30,7 @@ LINGER_S = 2.0
 """How long a client has to answer our close before it is cut."""
 CLOSES_PER_TURN = 256
 CLOSE_TURN_S = 0.05
-"""A stopping gateway closes so many connections per turn: about 5,000 a second, which the next one can take."""
+"""A gateway that sends clients away closes so many per turn: about 5,000 a second, which the next one can take."""
 RECONNECTS_PER_S = 2_000
 """What the jitter told to clients of a stopping gateway aims at."""
 LOOK_MOST_S = 300.0
@@ -55,6 +55,8 @@ class Hub(Downlink):
         self._registry = Registry(config)
         self._fanout = Fanout(self._registry.by_user, self._wrote, self.resync)
         self._last_number = 0
+        # the store that clients were greeted with
+        self._store_epoch = ""
         # connections with frames for the end of this tick
         self._dirty: list[Connection] = []
         self._flushing = False
@@ -137,6 +139,7 @@ class Hub(Downlink):
     def attach(self, connection: Connection) -> None:
         """The upgrade is complete: greet the client and let pushes reach it."""
         oldest = self._registry.attach(connection)
+        self._store_epoch = self._uplink.store_epoch
         connection.send(connection.codec.ready(self._ready(connection)))
         metrics.connections_total.inc()
         connection.heard = self.now
@@ -204,10 +207,21 @@ class Hub(Downlink):
                 connection.close(Close.of(refusal.close) or Close.LOGGED_OUT)
 
     def resync(self) -> None:
-        """Tell every client that pushes may have been missed."""
-        self._fanout.broadcast(lambda codec: codec.sync_hint())
+        """Tell every client that pushes may have been missed; after a restore of the store, have them begin anew."""
+        if self._uplink.store_epoch == self._store_epoch:
+            self._fanout.broadcast(lambda codec: codec.sync_hint())
+        else:
+            self._begin_anew()
 
     # ------------------------------------------------------------ inside
+
+    def _begin_anew(self) -> None:
+        """End every connection: what its client holds is of another store, and so are the seqs it was given."""
+        connections = list(self._registry.by_number.values())
+        for turn, start in enumerate(range(0, len(connections), CLOSES_PER_TURN)):
+            asyncio.get_running_loop().call_later(
+                turn * CLOSE_TURN_S, _close_all, connections[start : start + CLOSES_PER_TURN], Close.RESYNC
+            )
 
     def _ready(self, connection: Connection) -> Ready:
         return Ready(
@@ -270,6 +284,11 @@ class Hub(Downlink):
         metrics.messages_received.inc(self._native.chats)
         metrics.pulses.inc(self._native.pulses)
         self._native.chats = self._native.pulses = 0
+
+
+def _close_all(connections: Sequence[Connection], close: Close) -> None:
+    for connection in connections:
+        connection.close(close)
 
 
 def _heartbeat(config: WsConfig) -> tuple[float, float]:
