@@ -54,6 +54,8 @@ class Dispatcher:
         # per processor, the keys whose later events wait behind a dead letter
         self._parked_keys: dict[str, set[str]] = {processor.name: set() for processor in processors}
         self._next_retry = 0.0
+        # taken from the bus, which gives nothing twice, and not done yet
+        self._taken: list[Event] = []
         # up to where events are done, and up to where that is recorded
         self._done = self._committed = 0
         self._next_commit = 0.0
@@ -78,23 +80,30 @@ class Dispatcher:
                 await self._retry_parked_when_due()
                 await self._turn()
                 backoff = BACKOFF_S
-            except ServiceError as exc:
-                if not exc.code.value.retry:
+            except Exception as exc:  # whatever it is: derived work must not stop for good
+                if isinstance(exc, ServiceError) and exc.code.value.retry:
+                    log.warning("dispatcher waits", consumer=self.consumer, error=str(exc))
+                else:
                     log.exception("dispatcher failed", consumer=self.consumer)
-                log.warning("dispatcher waits", consumer=self.consumer, error=str(exc))
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, BACKOFF_MOST_S)
 
     async def _turn(self) -> None:
-        """Take one batch through all processors; commit when it is time, or when nothing more comes."""
-        events = await self._bus.consume(self.consumer, BATCH, WAIT_MS)
+        """Take one batch through all processors; commit when it is time, or when nothing more comes.
+
+        A turn that fails leaves its batch to the next one.
+        """
+        if not self._taken:
+            self._taken = list(await self._bus.consume(self.consumer, BATCH, WAIT_MS))
+        events = self._taken
         begun = asyncio.get_running_loop().time()
-        if events and self._linger:
+        if events and self._linger and len(events) <= BATCH:  # a batch that failed has its later events already
             await asyncio.sleep(self._linger)
             events += await self._bus.consume(self.consumer, BATCH, 0)
         if events:
             await self._until_done(events)
             self._done = events[-1].position
+            self._taken = []
         now = asyncio.get_running_loop().time()
         if not events or now >= self._next_commit:
             await self._commit()

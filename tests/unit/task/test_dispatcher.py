@@ -25,11 +25,16 @@ class ListBus(Bus):
         self.read = 0
         self.committed = 0
         self.letters: list[DeadLetter] = []
+        # what the coming calls of these methods raise; None: nothing
+        self.consume_failures: list[Exception | None] = []
+        self.park_failures: list[Exception] = []
         self.done = asyncio.Event()
         # whether the consumer was told once that there is nothing more, and so could commit
         self.idle = False
 
     async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
+        if self.consume_failures and (failure := self.consume_failures.pop(0)) is not None:
+            raise failure
         batch = self.events[self.read : self.read + limit]
         self.read += len(batch)
         if not batch:
@@ -43,6 +48,8 @@ class ListBus(Bus):
         self.committed = position
 
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
+        if self.park_failures:
+            raise self.park_failures.pop(0)
         self.letters.append(DeadLetter(consumer, event, error, attempts, 0))
 
     async def lag(self, consumer: str) -> int:
@@ -78,10 +85,10 @@ def event(position: int, key: str = "k", kind: str = "x") -> Event:
     return Event(position, key, kind, b"{}", 0)
 
 
-async def run(bus: ListBus, processor: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def run(bus: ListBus, processor: Processor, monkeypatch: pytest.MonkeyPatch, linger: float = 0.0) -> None:
     """Run a dispatcher until the bus is empty."""
     monkeypatch.setattr(module, "BACKOFF_S", 0.001)
-    dispatcher = Dispatcher(bus, cast(Store, bus), "task", [processor])
+    dispatcher = Dispatcher(bus, cast(Store, bus), "task", [processor], linger)
     dispatcher.start()
     async with asyncio.timeout(10):
         await bus.done.wait()
@@ -126,3 +133,29 @@ async def test_dead_letters_are_tried_again_at_the_start_in_their_order(monkeypa
     await run(bus, recorder, monkeypatch)
     assert recorder.done == [2, 4]
     assert bus.letters == []
+
+
+async def test_what_was_taken_is_not_lost_when_the_store_goes_away_while_more_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus, recorder = ListBus([event(1), event(2)]), Recorder()
+    bus.consume_failures = [None, ServiceError(Code.UNAVAILABLE)]
+    await run(bus, recorder, monkeypatch, linger=0.001)
+    assert recorder.done == [1, 2]
+    assert bus.committed == 2
+
+
+async def test_what_was_taken_is_not_lost_when_a_dead_letter_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad: list[Exception] = [ValueError("bad")] * 100
+    bus, recorder = ListBus([event(1, "bad"), event(2, "a")]), Recorder({1: bad})
+    bus.park_failures = [ServiceError(Code.STORAGE_UNAVAILABLE)]
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [2]
+    assert [letter.event.position for letter in bus.letters] == [1]
+
+
+async def test_a_mistake_of_ours_does_not_end_derived_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus, recorder = ListBus([event(1)]), Recorder()
+    bus.consume_failures = [RuntimeError("a mistake")]
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [1]
