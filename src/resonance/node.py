@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Literal
@@ -64,6 +65,7 @@ class Node:
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
+        self._metrics = MetricsServer(settings.observability.metrics, lambda: self._is_ready)
 
     async def run(self) -> None:
         """Start every part, wait for a signal, close every part."""
@@ -71,11 +73,14 @@ class Node:
         self._handle_signals(stop)
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._stack:
-            self._start_metrics()
+            self._stack.callback(self._metrics.close)
             await getattr(self, f"_{self._role}")()
+            self._start_metrics()
             self._is_ready = True
             _calm_collector()
-            log.info("ready", addresses=self._addresses, pid=os.getpid())
+            # On a terminal the banner says the same, and better.
+            tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
+            tell("ready", addresses=self._addresses, pid=os.getpid())
             if self._on_ready is not None:
                 self._on_ready(self._addresses)
             await stop.wait()
@@ -96,9 +101,8 @@ class Node:
             loop.add_signal_handler(number, on_signal)
 
     def _start_metrics(self) -> None:
-        server = MetricsServer(self._settings.observability.metrics, lambda: self._is_ready)
-        self._addresses["metrics"] = server.start()
-        self._stack.callback(server.close)
+        """Serve metrics: begun last, when nothing can fail any more, and ended last, so that a drain can be watched."""
+        self._addresses["metrics"] = self._metrics.start()
 
     def _on_close(self, close: Callable[[], Awaitable[None]]) -> None:
         self._stack.push_async_callback(close)
@@ -221,8 +225,8 @@ class Node:
         from resonance.gateway.role import GatewayRole
 
         gateway = GatewayRole(services, connector, self._settings)
-        await gateway.start()
         self._on_close(gateway.close)
+        await gateway.start()
         self._addresses["http"] = gateway.url
 
     async def _start_rpc(self, name: str, server: object) -> None:

@@ -46,8 +46,9 @@ class Process:
         self._logged = asyncio.Event()
 
     async def start(self, *, wait: bool = True) -> None:
-        """Start the process, and wait until it says that it is ready."""
+        """Start the process, and wait until it says that it is ready. What it said in an earlier life is forgotten."""
         self._ready.clear()
+        self.log.clear()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -243,4 +243,4 @@ async def test_a_failing_request_can_be_followed_through_the_roles(deployment: D
     at_gateway = await deployment.front.wait_log(lambda entry: entry.get("trace_id") == trace)
     assert (at_gateway["role"], at_gateway["status"]) == ("gateway", 503)
     at_logic = await deployment.logic.wait_log(lambda entry: entry.get("trace_id") == trace)
-    assert (at_logic["role"], at_logic["event"]) == ("logic", "a call was refused")
+    assert (at_logic["role"], at_logic["event"]) == ("logic", "a call was not answered")  # by repo

@@ -123,6 +123,30 @@ def token(
 
 
 @app.command()
+def password(
+    user: Name,
+    password_stdin: PasswordStdin = False,
+    data_dir: DataDir = None,
+    config: Folder = None,
+    env: Env = None,
+) -> None:
+    """Give a user a new password, and end all its logins.
+
+    \b
+    Example:
+      resonance user password anna
+    """
+    settings = load_options("repo", config, env, data_dir).settings
+    wanted = _read_password(password_stdin)
+    closed = _with_store(
+        settings,
+        "whoever knows the old one changes it over HTTP: POST /api/v1/auth/password",
+        lambda store: _set_password(store, settings, user, wanted),
+    )
+    typer.echo(f"the password of {user} is changed, {closed} logins ended")
+
+
+@app.command()
 def disable(user: Name, data_dir: DataDir = None, config: Folder = None, env: Env = None) -> None:
     """Disable an account and end all its logins.
 
@@ -168,18 +192,35 @@ async def _create(store: Store, settings: Settings, user: str, nickname: str, pa
     from resonance.domain.ids import check_new_handle
     from resonance.domain.model import NewUser
     from resonance.logic import checks
-    from resonance.logic.passwords import Passwords
 
     handle = check_new_handle(user)
     name = checks.check_name(nickname or handle, "nickname", checks.MAX_NICKNAME)
-    passwords = Passwords(settings.accounts)
-    try:
-        password_hash = await passwords.hash(passwords.check_new(password))
-    finally:
-        passwords.close()
+    password_hash = await _hash(settings, password)
     return await store.create_user(
         NewUser(handle, name, password_hash, first_is_admin=settings.accounts.first_is_admin)
     )
+
+
+async def _set_password(store: Store, settings: Settings, user: str, password: str) -> int:
+    """Set the password and return how many logins that ended."""
+    from resonance.domain.errors import Code, ServiceError
+    from resonance.domain.ids import check_handle
+
+    handle = check_handle(user)
+    if await store.credentials(handle) is None:
+        raise ServiceError(Code.USER_NOT_FOUND, f"there is no user {handle}")
+    return len(await store.set_password(handle, await _hash(settings, password), ""))
+
+
+async def _hash(settings: Settings, password: str) -> str:
+    """Return the hash of a new password, or refuse one that is too short or too long."""
+    from resonance.logic.passwords import Passwords
+
+    passwords = Passwords(settings.accounts)
+    try:
+        return await passwords.hash(passwords.check_new(password))
+    finally:
+        passwords.close()
 
 
 async def _all_users(store: Store) -> list[User]:

@@ -114,7 +114,7 @@ class WsConfig(Section):
 
 
 class Trace(Section):
-    """Distributed tracing; spans are exported when the extra `resonance-im[otel]` is installed."""
+    """Distributed tracing; spans are exported with the extra `resonance-im[otel]`, once `endpoint` is set."""
 
     disable: bool = False
     """Switch the export of spans off."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from resonance.config.settings import Groups
 from resonance.domain.errors import Code, ServiceError, invalid, no_conversation
-from resonance.domain.ids import ConversationId, UserId, check_handle, group_conversation_id
+from resonance.domain.ids import ConversationId, UserId, check_handle, group_conversation_id, single_id
 from resonance.domain.model import (
     Caller,
     ConversationKind,
@@ -29,6 +29,7 @@ from resonance.domain.model import (
 )
 from resonance.domain.rights import Action, check
 from resonance.logic import checks, group_changes, group_fields
+from resonance.logic.first_contact import check_first_contact
 from resonance.logic.membership import present_view
 from resonance.logic.notices import notice
 from resonance.logic.seams import Clock, Ids, StateCache
@@ -49,17 +50,23 @@ class ConversationsLogic(Conversations):
     refusal by a stale state would be a wrong answer, and changes are rare enough to read what they are about.
     """
 
-    def __init__(self, store: Store, states: StateCache, ids: Ids, config: Groups, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, states: StateCache, ids: Ids, config: Groups, clock: Clock, *, strangers: bool = True
+    ) -> None:
         self._store = store
         self._states = states
         self._ids = ids
         self._clock = clock
         self._config = config
+        self._strangers = strangers
 
     # ------------------------------------------------------------ making and seeing
 
     async def open_single(self, caller: Caller, user_id: str) -> ConversationView:
-        made = await self._store.open_single(caller.user_id, check_handle(user_id))
+        peer = check_handle(user_id)
+        if not await self._store.states([single_id(caller.user_id, peer)], []):
+            await check_first_contact(self._store, caller.user_id, peer, strangers=self._strangers)
+        made = await self._store.open_single(caller.user_id, peer)
         self._states.learn(made)
         return await self._store.conversation(caller.user_id, made.id)
 

@@ -24,12 +24,11 @@ from resonance.logic.states import CachedState, States
 from resonance.observe import metrics
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
-from resonance.services.delivery import Delivery, SignalTo
+from resonance.services.delivery import CONSUMERS, Delivery, SignalTo
 from resonance.services.link import Push, PushBatch, SignalPush
 
 log = structlog.get_logger(__name__)
 
-TASK_CONSUMER = "task"
 SWEEP_AFTER_MS = 1_000
 """The fast path has this long before the sweep pushes an event itself."""
 SWEEP_PAGE = 1_000
@@ -65,6 +64,8 @@ class LiveDelivery(Delivery):
         self.position = 0
         # where the sweep stands
         self._swept = 0
+        # the outbox's head at the sweep before
+        self._head_before = 0
         # positions beyond the sweep that the fast path has pushed
         self._pushed: set[int] = set()
         # by message id, where the newest messages to large conversations were sent from
@@ -153,15 +154,19 @@ class LiveDelivery(Delivery):
     async def start_sweep(self) -> None:
         """Begin behind what the outbox holds now: whoever was connected before comes back with a position."""
         page = await self._store.outbox(2**62, 1, 0)
-        self._swept = self.position = page.head
+        self._swept = self._head_before = self.position = page.head
 
     async def sweep(self) -> None:
-        """Push what the fast path left behind, and move the position on."""
+        """Push what the fast path left behind, and move the position on.
+
+        The fast path has had its time with an event that is old enough, or that was there at the sweep before: clocks
+        may go back, turns do not.
+        """
         before = self._clock() - SWEEP_AFTER_MS
         while True:
             page = await self._store.outbox(self._swept, SWEEP_PAGE, 0)
             for event in page.events:
-                if event.created_at > before:
+                if event.created_at > before and event.position > self._head_before:
                     break
                 if event.position not in self._pushed and event.kind == EntriesAppended.kind:
                     await self._push_event(event)
@@ -171,7 +176,9 @@ class LiveDelivery(Delivery):
                 if len(page.events) == SWEEP_PAGE:
                     continue
             break
-        self.position = min(self._swept, await self._store.consumer_position(TASK_CONSUMER))
+        self._head_before = page.head
+        delivered = [await self._store.consumer_position(consumer) for consumer in CONSUMERS]
+        self.position = min(self._swept, *delivered)
 
     async def _push_event(self, event: Event) -> None:
         """Push the entries of one event to everybody; those of large conversations are task's."""
@@ -249,3 +256,5 @@ async def run_sweep(delivery: LiveDelivery, interval: float) -> None:
             await delivery.sweep()
         except ServiceError as exc:
             log.warning("sweep postponed", error=str(exc))
+        except Exception:
+            log.exception("sweep failed; it goes on")

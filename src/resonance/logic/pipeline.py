@@ -25,6 +25,7 @@ from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
 from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
 from resonance.logic.delivery import LiveDelivery
+from resonance.logic.first_contact import check_first_contact
 from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
 from resonance.logic.states import CachedState, States
@@ -156,7 +157,7 @@ class Pipeline:
         pending = [index for index in range(len(batch.items)) if index not in batch.refusals]
         for last_try in (False, True):
             states = await self._load_states(batch, pending)
-            allowed, forbidden = await self._check(batch, pending, states)
+            allowed, forbidden = await self._check(batch, pending, states, charge=not last_try)
             stale = await self._append(batch, allowed) if allowed else []
             again = sorted(stale + forbidden)
             if last_try:
@@ -190,11 +191,12 @@ class Pipeline:
         return {conversation_id: cached for conversation_id, cached in states.items() if cached is not None}
 
     async def _check(
-        self, batch: Batch, pending: list[int], states: dict[str, CachedState]
+        self, batch: Batch, pending: list[int], states: dict[str, CachedState], *, charge: bool
     ) -> tuple[list[Checked], list[int]]:
         """Return the items that may be stored, and those to which the state gives no right.
 
-        Every item that may not be stored gets its refusal noted.
+        Every item that may not be stored gets its refusal noted. With `charge` an item takes a token of its sender's
+        rate: on the first try only.
         """
         now = self._clock()
         checked: list[Checked] = []
@@ -208,7 +210,7 @@ class Pipeline:
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
                     forbidden.append(index)
                     continue
-                if buckets is not None:
+                if buckets is not None and charge:
                     buckets.take(sender, "messages")
                 check_content(kind, content, extra)
                 conversation_id = cached.id
@@ -240,11 +242,7 @@ class Pipeline:
         Nothing is opened for somebody who would not be allowed to write in it.
         """
         peer = _peer(item)
-        relation = await self._store.relation(item.sender, peer)
-        if relation.blocked_by:
-            raise ServiceError(Code.BLOCKED)
-        if not (self._strangers or relation.friends or peer == item.sender):
-            raise ServiceError(Code.STRANGERS_REFUSED)
+        await check_first_contact(self._store, item.sender, peer, strangers=self._strangers)
         conversation = await self._store.open_single(item.sender, peer)
         await self._states.load({conversation.id: [item.sender]})
         cached = self._states.peek(conversation.id)

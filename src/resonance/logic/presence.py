@@ -109,6 +109,8 @@ class PresenceTracker:
                     await self._tell(known, online=False)
             except ServiceError as exc:
                 log.warning("presence not told", error=str(exc), users=len(arrived) + len(gone))
+            except Exception:
+                log.exception("presence not told; the next changes are", users=len(arrived) + len(gone))
 
     async def _wait(self) -> None:
         """Wait for a change, or for the first of those leaving to be confirmed as gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resonance.domain.model import Caller, EntryPage, InboxPage, Reader, ReadState, SyncPage
+from resonance.domain.windows import sees
 from resonance.logic import checks
 from resonance.logic.membership import present_view
 from resonance.ports.store import Store
@@ -56,6 +57,8 @@ class Reading(Messages):
         """Return up to 500 members who have read up to `seq`, for members."""
         checks.check_range(seq, "seq", 1, checks.MAX_INTEGER)
         view = await present_view(self._store, caller, conversation_id)
+        if not sees(view.member.window, seq):
+            return []
         return await self._store.readers(view.conversation.id, seq, MAX_READERS)
 
     async def sync(self, caller: Caller, token: str, limit: int) -> SyncPage:

@@ -69,7 +69,9 @@ class LogicRole:
         return LogicServices(
             accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms),
             friends=FriendsLogic(store, self._presence, states, settings.friends),
-            conversations=ConversationsLogic(store, states, self._ids, settings.groups, wall_ms),
+            conversations=ConversationsLogic(
+                store, states, self._ids, settings.groups, wall_ms, strangers=settings.friends.strangers
+            ),
             messages=MessageService(store, self._pipeline, self.delivery, states),
         )
 
@@ -124,3 +126,5 @@ class LogicRole:
                 await self._ids.renew()
             except ServiceError as exc:
                 log.warning("worker lease not renewed", error=str(exc))
+            except Exception:
+                log.exception("worker lease not renewed; it is tried again")

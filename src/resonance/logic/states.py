@@ -43,11 +43,16 @@ class CachedState:
 
 
 class States:
-    """At most `limit` states, the least recently used dropped first; implements `logic.seams.StateCache`."""
+    """At most `limit` states with `rows` members in all, the least recently used dropped first.
 
-    def __init__(self, store: Store, limit: int = 20_000) -> None:
+    Implements `logic.seams.StateCache`. A member's row takes about 400 bytes.
+    """
+
+    def __init__(self, store: Store, limit: int = 20_000, rows: int = 500_000) -> None:
         self._store = store
         self._limit = limit
+        self._most_rows = rows
+        self._rows = 0
         self._cached: OrderedDict[str, CachedState] = OrderedDict()
 
     def peek(self, conversation_id: str) -> CachedState | None:
@@ -76,7 +81,9 @@ class States:
 
     def forget(self, conversation_id: str) -> None:
         """Drop a state: the next look reads it anew."""
-        self._cached.pop(conversation_id, None)
+        dropped = self._cached.pop(conversation_id, None)
+        if dropped is not None:
+            self._rows -= len(dropped.state.members)
 
     def learn(self, conversation: Conversation) -> None:
         """Drop a state that is older than this version of its conversation."""
@@ -101,7 +108,8 @@ class States:
         ):
             state = ConversationState(state.conversation, before.state.members | state.members, complete=False)
             known |= before.known
+        self.forget(key)
         self._cached[key] = CachedState(state, known)
-        self._cached.move_to_end(key)
-        while len(self._cached) > self._limit:
-            self._cached.popitem(last=False)
+        self._rows += len(state.members)
+        while len(self._cached) > 1 and (len(self._cached) > self._limit or self._rows > self._most_rows):
+            self.forget(next(iter(self._cached)))

@@ -16,10 +16,11 @@ _EXPORT_S = 2
 def start_tracing(config: Trace, service: str) -> Callable[[], None]:
     """Export this process's spans to the collector, and return what flushes and ends that.
 
-    Nothing happens when tracing is disabled or the extra is not installed. Whether a trace is sampled follows from its
+    Nothing happens when tracing is disabled, the extra is not installed, or nobody named a collector: the default
+    endpoint alone would make every server without one complain. Whether a trace is sampled follows from its
     id, so that every role decides alike without being told.
     """
-    if config.disable:
+    if config.disable or "endpoint" not in config.model_fields_set:
         return _nothing
     try:
         from opentelemetry import trace as api

@@ -77,7 +77,9 @@ def error_of(error: grpc.aio.AioRpcError) -> ServiceError:
         return refusal
     code = _FROM_TRANSPORT.get(error.code(), Code.INTERNAL)
     details = error.details() or error.code().name
+    # What the transport says is for the operator; the message may travel on to a user.
     if code is Code.INTERNAL:
         log.error("a call broke", status=error.code().name, details=details)
-        return ServiceError(code)
-    return ServiceError(code, f"{code.value.meaning} ({details})")
+    else:
+        log.warning("a call was not answered", status=error.code().name, details=details)
+    return ServiceError(code)

@@ -24,7 +24,12 @@ class Conversations(ABC):
 
     @abstractmethod
     async def open_single(self, caller: Caller, user_id: str) -> ConversationView:
-        """Return the single conversation with somebody, made when it does not exist. Raises USER_NOT_FOUND."""
+        """Return the single conversation with somebody, made when it does not exist.
+
+        Raises:
+            ServiceError: USER_NOT_FOUND; BLOCKED or STRANGERS_REFUSED when it does not exist and the caller could not
+                write in it.
+        """
 
     @abstractmethod
     async def create_group(self, caller: Caller, group: NewGroup) -> ConversationView:

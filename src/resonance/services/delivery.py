@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from resonance.domain.model import Audience, Entry
 from resonance.domain.signals import Signal
 
+CONSUMERS = ("task", "receipts")
+"""The consumers of events whose work is delivered here: what they have not done, no gateway has been given."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignalTo:

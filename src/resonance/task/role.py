@@ -6,7 +6,7 @@ from resonance.config import Settings
 from resonance.ports.bus import Bus
 from resonance.ports.push import OfflinePush
 from resonance.ports.store import Store
-from resonance.services.delivery import Delivery
+from resonance.services.delivery import CONSUMERS, Delivery
 from resonance.task.audiences import Audiences
 from resonance.task.dispatcher import Dispatcher
 from resonance.task.processor import Processor
@@ -16,9 +16,7 @@ from resonance.task.processors.offline import OfflineNotifier
 from resonance.task.processors.receipts import GroupReceipts, SingleReceipts
 from resonance.task.processors.signals import StateSignals
 
-MAIN = "task"
-"""The consumer whose position says up to where gateways have been given everything."""
-COALESCED = "receipts"
+MAIN, COALESCED = CONSUMERS
 
 
 class TaskRole:

@@ -15,7 +15,7 @@ from resonance.domain.windows import History
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic import delivery as module
 from resonance.logic.delivery import SWEEP_AFTER_MS
-from resonance.services.delivery import SignalTo
+from resonance.services.delivery import CONSUMERS, SignalTo
 from resonance.services.link import Push, PushBatch
 from resonance.task.audiences import Audiences
 from resonance.task.processors.fanout import Fanout
@@ -147,6 +147,7 @@ async def test_the_position_is_where_both_sweep_and_task_have_been(live: Live) -
     live.ahead_ms = SWEEP_AFTER_MS + 5_000
     end = await head(live)
     for done in (0, 1, end, end + 5):
+        await live.store.commit_position("receipts", end)
         await live.store.commit_position("task", done)
         await live.delivery.sweep()
         assert live.delivery.position == min(done, end)
@@ -201,3 +202,25 @@ async def test_signals_go_to_those_online_but_not_where_they_came_from(live: Liv
     assert numbers == [0, 1]
     assert gateways[0].signalled("bob") == []
     assert await live.delivery.offline(["cid", "ann", "bob"]) == ["cid"]
+
+
+async def test_the_position_waits_for_every_consumer_whose_work_is_delivered(live: Live) -> None:
+    """A gateway that was told of a position is never given again what lies before it, receipts included."""
+    await live.send("ann", "", to="bob")
+    live.ahead_ms = SWEEP_AFTER_MS + 5_000
+    head = (await live.store.outbox(2**62, 1, 0)).head
+    for done, consumer in enumerate(CONSUMERS, 1):
+        await live.store.commit_position(consumer, head)
+        await live.delivery.sweep()
+        assert (live.delivery.position == head) == (done == len(CONSUMERS))
+
+
+async def test_a_clock_that_goes_back_does_not_stop_the_sweep(live: Live) -> None:
+    chat = (await live.send("ann", "", to="bob")).conversation_id
+    gateway = await gateway_of(live, *NAMES)
+    gateway.frames.clear()
+    await lose(live, "ann", chat)
+    live.ahead_ms = -3_600_000
+    for _ in range(2):
+        await live.delivery.sweep()
+    assert seqs(gateway, "bob") == [2]

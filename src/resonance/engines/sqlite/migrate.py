@@ -32,7 +32,10 @@ def migrate(path: Path) -> bool:
             f"{path} has schema {version}; this server knows up to {migrations.HEAD}: run a newer one",
         )
     _upgrade(path)
-    log.info("migrated the store", path=str(path), before=version or "empty", now=migrations.HEAD)
+    if version:
+        log.info("brought the database up to date", path=str(path), before=version, now=migrations.HEAD)
+    else:
+        log.info("made a new database", path=str(path))
     return True
 
 
