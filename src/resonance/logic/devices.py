@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from resonance.domain.closes import Close
@@ -100,8 +101,16 @@ class Devices:
             self._remember(device_id, standing)
         return standing
 
+    def _drop_over(self, now: int) -> None:
+        """Drop what was read longest ago if its time is over, two for each that is added."""
+        for device_id, standing in list(islice(self._known.items(), 2)):
+            if standing.read_at + self._ttl_ms > now:
+                return
+            del self._known[device_id]
+
     def _remember(self, device_id: str, standing: Standing) -> None:
         self._known[device_id] = standing
         self._known.move_to_end(device_id)
+        self._drop_over(standing.read_at)
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)

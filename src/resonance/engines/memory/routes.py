@@ -18,12 +18,12 @@ class _Gateway:
 
 
 class MemoryRoutes(Routes):
-    """A dictionary per gateway, and one from users to the gateways they are on."""
+    """A dictionary per gateway, and one from users to where they are."""
 
     def __init__(self) -> None:
         self._gateways: dict[str, _Gateway] = {}
-        # user -> gateway -> numbers of the user's connections there
-        self._users: dict[str, dict[str, set[int]]] = {}
+        # user -> (gateway, number) of each of the user's connections; a tuple, because nearly everybody has one
+        self._users: dict[str, tuple[tuple[str, int], ...]] = {}
 
     async def replace(self, gateway: str, epoch: int, routes: Sequence[Route]) -> RouteChange:
         known = self._gateways.get(gateway)
@@ -56,17 +56,19 @@ class MemoryRoutes(Routes):
         users = self._users
         located: dict[str, list[str]] = {}
         for user_id in user_ids:
-            for gateway in users.get(user_id, ()):
-                located.setdefault(gateway, []).append(user_id)
+            places = users.get(user_id)
+            if places is None:
+                continue
+            if len(places) == 1:
+                located.setdefault(places[0][0], []).append(user_id)
+            else:
+                for gateway in dict(places):
+                    located.setdefault(gateway, []).append(user_id)
         return located
 
     async def routes_of(self, user_ids: Sequence[str]) -> dict[str, list[tuple[str, Route]]]:
         return {
-            user_id: [
-                (gateway, self._gateways[gateway].routes[number])
-                for gateway, numbers in self._users[user_id].items()
-                for number in sorted(numbers)
-            ]
+            user_id: [(gateway, self._gateways[gateway].routes[number]) for gateway, number in self._users[user_id]]
             for user_id in user_ids
             if user_id in self._users
         }
@@ -75,12 +77,13 @@ class MemoryRoutes(Routes):
         """Add connections; return the users who had none anywhere."""
         online = []
         for route in routes:
+            if route.connection in table.routes:
+                continue
             table.routes[route.connection] = route
-            gateways = self._users.get(route.user_id)
-            if gateways is None:
-                gateways = self._users[route.user_id] = {}
+            places = self._users.get(route.user_id, ())
+            if not places:
                 online.append(route.user_id)
-            gateways.setdefault(gateway, set()).add(route.connection)
+            self._users[route.user_id] = (*places, (gateway, route.connection))
         return online
 
     def _remove(self, gateway: str, table: _Gateway, connections: Sequence[int]) -> list[str]:
@@ -90,12 +93,10 @@ class MemoryRoutes(Routes):
             route = table.routes.pop(number, None)
             if route is None:
                 continue
-            gateways = self._users[route.user_id]
-            numbers = gateways[gateway]
-            numbers.discard(number)
-            if not numbers:
-                del gateways[gateway]
-            if not gateways:
+            left = tuple(place for place in self._users[route.user_id] if place != (gateway, number))
+            if left:
+                self._users[route.user_id] = left
+            else:
                 del self._users[route.user_id]
                 offline.append(route.user_id)
         return offline

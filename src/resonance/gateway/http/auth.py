@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection
+from itertools import islice
 from typing import NamedTuple
 
 from resonance.domain.model import Principal
@@ -68,8 +69,16 @@ class Authenticator:
         for token in gone:
             del self._remembered[token]
 
+    def _drop_over(self, now: float) -> None:
+        """Drop the oldest answers whose time is over, two for each that is added: idle clients cost no memory here."""
+        for token, known in list(islice(self._remembered.items(), 2)):
+            if known.until > now:
+                return
+            del self._remembered[token]
+
     def _remember(self, token: str, principal: Principal, now: float) -> None:
         self._remembered.pop(token, None)
+        self._drop_over(now)
         if len(self._remembered) >= self._limit:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[token] = _Remembered(principal, min(now + self._ttl, principal.expires_at / 1000))
