@@ -20,6 +20,7 @@ S = TypeVar("S")
 ATTEMPTS = 4
 """How often a repeatable call is tried within its deadline."""
 _FIRST_PAUSE_S = 0.05
+_TRANSPORT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def remote(abstract: Callable[..., S], channel: Channel) -> S:
@@ -64,8 +65,11 @@ class _Caller:
 
 
 def _unreached(error: grpc.aio.AioRpcError) -> bool:
-    """Whether the transport failed; a role that itself answers UNAVAILABLE has done its own repeating."""
-    return error.code() is grpc.StatusCode.UNAVAILABLE and refusal_in(error) is None
+    """Whether the transport failed; a role that itself answers UNAVAILABLE has done its own repeating.
+
+    A server's transport also cancels calls when very many begin at once; our own cancellation is no RpcError.
+    """
+    return error.code() in _TRANSPORT and refusal_in(error) is None
 
 
 def _cancelled_by_caller() -> bool:

@@ -256,6 +256,12 @@ async def test_reads_and_keyed_commands_are_repeated() -> None:
     assert flaky.calls == ATTEMPTS
 
 
+async def test_a_call_that_the_transport_cancelled_is_repeated() -> None:
+    flaky = Flaky(2, grpc.StatusCode.CANCELLED)
+    assert await attempt(flaky, lambda store: store.lease_worker("logic-0", 1000)) is None
+    assert flaky.calls == 3
+
+
 async def test_repeating_ends() -> None:
     flaky = Flaky(1000)
     error = await attempt(flaky, lambda store: store.lease_worker("logic-0", 1000))
@@ -285,12 +291,11 @@ async def test_other_commands_are_never_repeated() -> None:
     ("status", "code"),
     [
         (grpc.StatusCode.DEADLINE_EXCEEDED, Code.DEADLINE),
-        (grpc.StatusCode.CANCELLED, Code.DEADLINE),
         (grpc.StatusCode.INTERNAL, Code.INTERNAL),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, Code.TOO_LARGE),
     ],
 )
-async def test_only_unavailable_is_repeated(status: grpc.StatusCode, code: Code) -> None:
+async def test_only_what_the_transport_broke_is_repeated(status: grpc.StatusCode, code: Code) -> None:
     flaky = Flaky(1, status)
     error = await attempt(flaky, lambda store: store.users(["anna"]))
     assert error is not None
