@@ -125,3 +125,15 @@ def test_while_a_server_runs_the_way_is_over_http(
     assert result.exit_code == 1
     assert "in use by process" in result.stderr
     assert instead in result.stderr
+
+
+def test_a_forgotten_password_is_replaced_and_ends_all_logins(run: Run) -> None:
+    add(run, "anna")
+    assert run("user", "token", "anna").exit_code == 0
+    result = run("user", "password", "anna", "--password-stdin", stdin="another horse\n")
+    assert (result.exit_code, result.stdout) == (0, "the password of anna is changed, 1 logins ended\n")
+    short = run("user", "password", "anna", "--password-stdin", stdin="abc\n")
+    assert short.exit_code == 1
+    assert "password has 3 characters" in short.stderr
+    nobody = run("user", "password", "nobody", "--password-stdin", stdin="another horse\n")
+    assert "there is no user nobody" in nobody.stderr
