@@ -11,6 +11,7 @@ from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.sql.append import Head, Plan, appended_payload, plan, plan_carefully
 from resonance.engines.sql.entries import find_keys
 from resonance.engines.sql.tx import run_sync
+from resonance.engines.sqlite.bulk import Bulk
 from resonance.engines.sqlite.connection import SqliteTx
 from resonance.engines.sqlite.writer import Again
 from resonance.ports.store import Key
@@ -19,16 +20,27 @@ _HEADS = (
     "SELECT id, version, max_seq, ordinal, member_count, kind FROM conversations "
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
-_INSERT = (
+_INSERT = Bulk(
     "INSERT INTO entries (conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra, "
-    "ordinal, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "ordinal, created_at) VALUES",
+    columns=11,
 )
-_ADVANCE = "UPDATE conversations SET max_seq = ?, ordinal = ?, updated_at = ? WHERE id = ?"
-_POINT = "UPDATE members SET read_seq = ?, read_ordinal = ?, updated_at = ? WHERE conversation_id = ? AND user_id = ?"
+_ADVANCE = Bulk(
+    "WITH ends (id, seq, ordinal, now) AS (VALUES",
+    columns=4,
+    after=") UPDATE conversations SET max_seq = ends.seq, ordinal = ends.ordinal, updated_at = ends.now "
+    "FROM ends WHERE conversations.id = ends.id",
+)
+_POINT = Bulk(
+    "WITH ends (conversation_id, sender, seq, ordinal, now) AS (VALUES",
+    columns=5,
+    after=") UPDATE members SET read_seq = ends.seq, read_ordinal = ends.ordinal, updated_at = ends.now "
+    "FROM ends WHERE members.conversation_id = ends.conversation_id AND members.user_id = ends.sender",
+)
 _MEMBER_OF_OPEN = (
     "INSERT INTO members VALUES (?, ?, 0, 0, 1, NULL, 0, 0, NULL, 0, 0, 0, '', '', ?, ?) ON CONFLICT DO NOTHING"
 )
-_EVENT = "INSERT INTO outbox (position, key, kind, payload, created_at) VALUES (?, ?, 'entries', ?, ?)"
+_EVENT = Bulk("INSERT INTO outbox (position, key, kind, payload, created_at) VALUES", columns=5)
 
 
 def append(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
@@ -68,14 +80,17 @@ def _write(cursor: sqlite3.Cursor, made: Plan, now: int) -> AppendOutcome:
     """Carry a plan out."""
     if not made.rows:
         return AppendOutcome(made.results, 0, 0)
-    cursor.executemany(_INSERT, made.rows)
+    _INSERT.run(cursor, made.rows)
     advanced = made.advanced()
-    cursor.executemany(_ADVANCE, [(head.seq, head.ordinal, now, id_) for id_, head in advanced])
+    _ADVANCE.run(cursor, [(id_, head.seq, head.ordinal, now) for id_, head in advanced])
     _move_pointers(cursor, made, now)
     first: int = cursor.execute("SELECT coalesce(max(position), 0) + 1 FROM outbox").fetchone()[0]
-    cursor.executemany(
-        _EVENT,
-        [(position, id_, appended_payload(id_, head), now) for position, (id_, head) in enumerate(advanced, first)],
+    _EVENT.run(
+        cursor,
+        [
+            (position, id_, "entries", appended_payload(id_, head), now)
+            for position, (id_, head) in enumerate(advanced, first)
+        ],
     )
     return AppendOutcome(made.results, first, first + len(advanced) - 1)
 
@@ -85,4 +100,4 @@ def _move_pointers(cursor: sqlite3.Cursor, made: Plan, now: int) -> None:
     if open_ids := made.open_ids():
         senders = [pair for pair in made.pointers if pair[0] in open_ids]
         cursor.executemany(_MEMBER_OF_OPEN, [(*pair, now, now) for pair in senders])
-    cursor.executemany(_POINT, [(seq, ordinal, now, *pair) for pair, (seq, ordinal) in made.pointers.items()])
+    _POINT.run(cursor, [(*pair, seq, ordinal, now) for pair, (seq, ordinal) in made.pointers.items()])
