@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from resonance.domain.events import Event
+
+
+class Taken(NamedTuple):
+    """Events for a consumer, and the position up to which there is no other that it wants."""
+
+    events: list[Event]
+    position: int
 
 
 class Bus(ABC):
@@ -15,10 +24,13 @@ class Bus(ABC):
     """
 
     @abstractmethod
-    async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
-        """Return the next events for a consumer, waiting up to `wait_ms` for the first; [] when there is none.
+    async def consume(self, consumer: str, limit: int, wait_ms: int, kinds: Iterable[str] = ()) -> Taken:
+        """Return the next events for a consumer; when there is none, wait up to `wait_ms` for one of any kind.
 
         Calling it again without `commit` returns the events after those already returned by this process.
+
+        Args:
+            kinds: the kinds that the consumer wants, always the same; empty for all.
         """
 
     @abstractmethod

@@ -125,11 +125,16 @@ class FriendEdge:
 
 @dataclass(frozen=True, slots=True)
 class OutboxPage:
-    """Events after a position, in order, and the range the outbox still holds (`oldest` is head + 1 when empty)."""
+    """Events after a position, in order, and the range the outbox still holds (`oldest` is head + 1 when empty).
+
+    Attributes:
+        end: up to where the page tells of every wanted event: where the next one begins.
+    """
 
     events: list[Event]
     oldest: int
     head: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,10 +509,13 @@ class Store(ABC):
     # ------------------------------------------------------------ outbox and housekeeping
 
     @abstractmethod
-    async def outbox(self, after: int, limit: int, wait_ms: int) -> OutboxPage:
-        """Return events after a position, in order; wait up to `wait_ms` for the first when there is none.
+    async def outbox(self, after: int, limit: int, wait_ms: int, kinds: Sequence[str] = ()) -> OutboxPage:
+        """Return events after a position, in order; when there is none, wait up to `wait_ms` for one of any kind.
 
         An event is only returned when no event with a lower position can still be committed.
+
+        Args:
+            kinds: the kinds that are wanted; empty for all.
         """
 
     @abstractmethod

@@ -26,6 +26,8 @@ BATCH = 500
 WAIT_MS = 1_000
 PACE_S = 0.02
 """A turn takes at least this long, so that under load one turn serves many commits."""
+UNWANTED_PACE_S = 0.2
+"""The same for turns that brought nothing but events of kinds that no processor wants."""
 COMMIT_EVERY_S = 0.25
 """Positions are committed at most this often while events keep coming; what comes again after a crash is harmless."""
 ATTEMPTS = 3
@@ -50,14 +52,15 @@ class Dispatcher:
         self._store = store
         self.consumer = consumer
         self._processors = processors
+        self._kinds = frozenset[str]().union(*(processor.kinds for processor in processors))
         self._linger = linger
         # per processor, the keys whose later events wait behind a dead letter
         self._parked_keys: dict[str, set[str]] = {processor.name: set() for processor in processors}
         self._next_retry = 0.0
         # taken from the bus, which gives nothing twice, and not done yet
         self._taken: list[Event] = []
-        # up to where events are done, and up to where that is recorded
-        self._done = self._committed = 0
+        # up to where events were taken, are done, and are recorded as done
+        self._reached = self._done = self._committed = 0
         self._next_commit = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -93,23 +96,29 @@ class Dispatcher:
 
         A turn that fails leaves its batch to the next one.
         """
-        if not self._taken:
-            self._taken = list(await self._bus.consume(self.consumer, BATCH, WAIT_MS))
-        events = self._taken
+        if not self._taken:  # else a batch that failed is tried again
+            await self._take(WAIT_MS)
+            if self._linger and 0 < len(self._taken) < BATCH:
+                await asyncio.sleep(self._linger)
+                await self._take(0)
         begun = asyncio.get_running_loop().time()
-        if events and self._linger and len(events) <= BATCH:  # a batch that failed has its later events already
-            await asyncio.sleep(self._linger)
-            events += await self._bus.consume(self.consumer, BATCH, 0)
-        if events:
-            await self._until_done(events)
-            self._done = events[-1].position
+        pace = PACE_S if self._taken else UNWANTED_PACE_S
+        if self._taken:
+            await self._until_done(self._taken)
             self._taken = []
+        moved = self._reached > self._done
+        self._done = self._reached
         now = asyncio.get_running_loop().time()
-        if not events or now >= self._next_commit:
+        if not moved or now >= self._next_commit:
             await self._commit()
             self._next_commit = now + COMMIT_EVERY_S
-        if events and now - begun < PACE_S:
-            await asyncio.sleep(PACE_S - (now - begun))
+        if moved and now - begun < pace:
+            await asyncio.sleep(pace - (now - begun))
+
+    async def _take(self, wait_ms: int) -> None:
+        """Take what is next from the bus."""
+        events, self._reached = await self._bus.consume(self.consumer, BATCH, wait_ms, self._kinds)
+        self._taken += events
 
     async def _commit(self) -> None:
         """Record what is done."""

@@ -150,7 +150,7 @@ async def test_a_call_ends_at_its_deadline_on_both_sides(listen: str) -> None:
 
 
 def test_a_calls_own_wait_is_added_to_its_deadline() -> None:
-    assert methods_of(Store)["outbox"].wait_s((0, 10, 2500)) == 2.5
+    assert methods_of(Store)["outbox"].wait_s((0, 10, 2500, ())) == 2.5
     assert methods_of(Store)["info"].wait_s(()) == 0
 
 

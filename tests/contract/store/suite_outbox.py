@@ -37,7 +37,24 @@ class OutboxSuite:
 
     async def test_an_empty_outbox_ends_before_it_begins(self, store: Store) -> None:
         page = await store.outbox(0, 10, 0)
-        assert (page.events, page.oldest, page.head) == ([], 1, 0)
+        assert (page.events, page.oldest, page.head, page.end) == ([], 1, 0, 0)
+
+    async def test_a_page_of_some_kinds_ends_where_the_next_one_begins(self, store: Store) -> None:
+        chat = await chatter(store, 2)
+        for seq in (1, 2):
+            await store.mark_read("bert", chat, seq)
+        await say(store, chat, "anna")
+        everything = (await store.outbox(0, 100, 0)).events
+        wanted = [event for event in everything if event.kind in ("entries", "read")]
+        assert {event.kind for event in wanted} == {"entries", "read"}
+        paged: list[Event] = []
+        page = await store.outbox(0, 2, 0, ["entries", "read"])
+        while page.events:
+            paged += page.events
+            page = await store.outbox(page.end, 2, 0, ["entries", "read"])
+        assert paged == wanted
+        pointers = await store.outbox(0, 100, 0, ["read"])
+        assert ([event.kind for event in pointers.events], pointers.end) == (["read"] * 2, pointers.head)
 
     async def test_everybody_who_waits_is_woken_by_one_commit(self, store: Store) -> None:
         chat = await chatter(store, 1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, cast
 
 import pytest
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.events import Event
-from resonance.ports.bus import Bus
+from resonance.ports.bus import Bus, Taken
 from resonance.ports.store import DeadLetter, Store
 from resonance.task import dispatcher as module
 from resonance.task.dispatcher import Dispatcher
@@ -22,7 +22,7 @@ class ListBus(Bus):
 
     def __init__(self, events: list[Event]) -> None:
         self.events = events
-        self.read = 0
+        self.read = self.position = 0
         self.committed = 0
         self.letters: list[DeadLetter] = []
         # what the coming calls of these methods raise; None: nothing
@@ -32,17 +32,18 @@ class ListBus(Bus):
         # whether the consumer was told once that there is nothing more, and so could commit
         self.idle = False
 
-    async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
+    async def consume(self, consumer: str, limit: int, wait_ms: int, kinds: Iterable[str] = ()) -> Taken:
         if self.consume_failures and (failure := self.consume_failures.pop(0)) is not None:
             raise failure
         batch = self.events[self.read : self.read + limit]
         self.read += len(batch)
+        self.position = batch[-1].position if batch else self.position
         if not batch:
             if self.idle:
                 self.done.set()
                 await asyncio.Event().wait()
             self.idle = True
-        return batch
+        return Taken([event for event in batch if event.kind in kinds], self.position)
 
     async def commit(self, consumer: str, position: int) -> None:
         self.committed = position

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from resonance.domain.events import Event
-from resonance.ports.bus import Bus
+from resonance.ports.bus import Bus, Taken
 from resonance.ports.store import Store
 
 
@@ -12,16 +14,15 @@ class OutboxBus(Bus):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # Per consumer, the position up to which `consume` has returned events.
+        # Per consumer, the position up to which `consume` has returned what it wants.
         self._read: dict[str, int] = {}
 
-    async def consume(self, consumer: str, limit: int, wait_ms: int) -> list[Event]:
+    async def consume(self, consumer: str, limit: int, wait_ms: int, kinds: Iterable[str] = ()) -> Taken:
         if consumer not in self._read:
             self._read[consumer] = await self._begin(consumer)
-        page = await self._store.outbox(self._read[consumer], limit, wait_ms)
-        if page.events:
-            self._read[consumer] = page.events[-1].position
-        return page.events
+        page = await self._store.outbox(self._read[consumer], limit, wait_ms, sorted(kinds))
+        self._read[consumer] = page.end
+        return Taken(page.events, page.end)
 
     async def _begin(self, consumer: str) -> int:
         """Return where a consumer goes on, and make it known to the store, which then keeps its events."""

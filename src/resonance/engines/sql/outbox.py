@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resonance.domain.events import Event, Payload, encode
 from resonance.engines.sql.rows import EVENT, event_row
 from resonance.engines.sql.tx import Tx
@@ -23,19 +25,24 @@ async def emit(tx: Tx, key: str, payload: Payload) -> None:
     )
 
 
-async def outbox(tx: Tx, after: int, limit: int) -> OutboxPage:
+async def outbox(tx: Tx, after: int, limit: int, kinds: Sequence[str]) -> OutboxPage:
     """See `Store.outbox`; this reads what is there and never waits."""
+    wanted = {f"kind{number}": kind for number, kind in enumerate(kinds)}
+    only = f"AND kind IN ({', '.join(f':{name}' for name in wanted)}) " if wanted else ""
     rows = await tx.all(
-        f"SELECT {EVENT} FROM outbox WHERE position > :after ORDER BY position LIMIT :limit",  # noqa: S608
+        f"SELECT {EVENT} FROM outbox WHERE position > :after {only}ORDER BY position LIMIT :limit",  # noqa: S608
         after=after,
         limit=limit,
+        **wanted,
     )
     ends = await tx.one(
         "SELECT (SELECT min(position) FROM outbox) AS oldest, (SELECT max(position) FROM outbox) AS head"
     )
     assert ends is not None
     head = ends["head"] or 0
-    return OutboxPage([event_row(row) for row in rows], ends["oldest"] or head + 1, head)
+    events = [event_row(row) for row in rows]
+    end = events[-1].position if len(events) == limit else max(after, head)
+    return OutboxPage(events, ends["oldest"] or head + 1, head, end)
 
 
 async def consumer_position(tx: Tx, consumer: str) -> int:

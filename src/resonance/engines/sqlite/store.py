@@ -121,11 +121,11 @@ class SqliteStore(SqlStore):
         for user_id in user_ids:
             await self._write(inbox.fill_inbox, user_id, limit)
 
-    async def outbox(self, after: int, limit: int, wait_ms: int) -> OutboxPage:
-        page = await self._read(outbox.outbox, after, limit)
-        if page.events or not wait_ms or not await self._bell.wait_beyond(max(after, page.head), wait_ms / 1000):
+    async def outbox(self, after: int, limit: int, wait_ms: int, kinds: Sequence[str] = ()) -> OutboxPage:
+        page = await self._read(outbox.outbox, after, limit, kinds)
+        if page.end > after or not wait_ms or not await self._bell.wait_beyond(after, wait_ms / 1000):
             return page
-        return await self._read(outbox.outbox, after, limit)
+        return await self._read(outbox.outbox, after, limit, kinds)
 
     async def commit_position(self, consumer: str, position: int) -> None:
         await self._write_later(outbox.commit_position, consumer, position)
