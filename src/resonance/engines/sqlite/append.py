@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
+import orjson
+
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.sql.append import Head, Plan, appended_payload, plan, plan_carefully
 from resonance.engines.sql.entries import find_keys
@@ -17,9 +19,10 @@ from resonance.engines.sqlite.writer import Again
 from resonance.ports.store import Key
 
 _HEADS = (
-    "SELECT id, version, max_seq, ordinal, member_count, kind FROM conversations "
+    "SELECT json_group_array(json_array(id, version, max_seq, ordinal, member_count, kind)) FROM conversations "
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
+"""One row for all: like every statement here in few steps, see `bulk`."""
 _INSERT = Bulk(
     "INSERT INTO entries (conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra, "
     "ordinal, created_at) VALUES",
@@ -40,7 +43,7 @@ _POINT = Bulk(
 _MEMBER_OF_OPEN = (
     "INSERT INTO members VALUES (?, ?, 0, 0, 1, NULL, 0, 0, NULL, 0, 0, 0, '', '', ?, ?) ON CONFLICT DO NOTHING"
 )
-_EVENT = Bulk("INSERT INTO outbox (position, key, kind, payload, created_at) VALUES", columns=5)
+_EVENT = Bulk("INSERT INTO outbox (key, kind, payload, created_at) VALUES", columns=4)
 
 
 def append(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
@@ -49,7 +52,7 @@ def append(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
     made = plan(items, _heads(cursor, items), tx.now)
     try:
         if made is not None:
-            return _write(cursor, made, tx.now)
+            return _write(tx, cursor, made)
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
             raise
@@ -60,7 +63,7 @@ def _append_carefully(tx: SqliteTx, items: Sequence[NewEntry]) -> AppendOutcome:
     """Append a batch with every key looked up first."""
     cursor = _cursor(tx)
     stored = run_sync(find_keys(tx, [Key(item.sender, item.client_msg_id, item.body_hash) for item in items]))
-    return _write(cursor, plan_carefully(items, _heads(cursor, items), stored, tx.now), tx.now)
+    return _write(tx, cursor, plan_carefully(items, _heads(cursor, items), stored, tx.now))
 
 
 def _cursor(tx: SqliteTx) -> sqlite3.Cursor:
@@ -73,26 +76,24 @@ def _cursor(tx: SqliteTx) -> sqlite3.Cursor:
 def _heads(cursor: sqlite3.Cursor, items: Sequence[NewEntry]) -> dict[str, Head]:
     """Return the heads of the batch's conversations that exist."""
     ids = json.dumps(list({item[0] for item in items}))
-    return {id_: Head(*rest) for id_, *rest in cursor.execute(_HEADS, (ids,))}
+    [heads] = cursor.execute(_HEADS, (ids,)).fetchone()
+    return {id_: Head(*rest) for id_, *rest in orjson.loads(heads)}
 
 
-def _write(cursor: sqlite3.Cursor, made: Plan, now: int) -> AppendOutcome:
+def _write(tx: SqliteTx, cursor: sqlite3.Cursor, made: Plan) -> AppendOutcome:
     """Carry a plan out."""
     if not made.rows:
         return AppendOutcome(made.results, 0, 0)
+    now = tx.now
     _INSERT.run(cursor, made.rows)
     advanced = made.advanced()
     _ADVANCE.run(cursor, [(id_, head.seq, head.ordinal, now) for id_, head in advanced])
     _move_pointers(cursor, made, now)
-    first: int = cursor.execute("SELECT coalesce(max(position), 0) + 1 FROM outbox").fetchone()[0]
-    _EVENT.run(
-        cursor,
-        [
-            (position, id_, "entries", appended_payload(id_, head), now)
-            for position, (id_, head) in enumerate(advanced, first)
-        ],
-    )
-    return AppendOutcome(made.results, first, first + len(advanced) - 1)
+    _EVENT.run(cursor, [(id_, "entries", appended_payload(id_, head), now) for id_, head in advanced])
+    last = cursor.lastrowid
+    assert last is not None
+    tx.outbox_head = last
+    return AppendOutcome(made.results, last - len(advanced) + 1, last)
 
 
 def _move_pointers(cursor: sqlite3.Cursor, made: Plan, now: int) -> None:

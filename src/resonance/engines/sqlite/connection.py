@@ -78,11 +78,16 @@ def unavailable(error: BaseException) -> ServiceError:
 
 
 class SqliteTx(Tx):
-    """A transaction on one connection. Its coroutines never suspend."""
+    """A transaction on one connection. Its coroutines never suspend.
+
+    Attributes:
+        outbox_head: the outbox's newest position, where the last command to write knows it; else None.
+    """
 
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self.connection = connection
         self.now = now
+        self.outbox_head: int | None = None
 
     async def one(self, sql: str, **params: object) -> Row | None:
         return cast("Row | None", self.connection.execute(sql, params).fetchone())
@@ -91,9 +96,11 @@ class SqliteTx(Tx):
         return cast("list[Row]", self.connection.execute(sql, params).fetchall())
 
     async def run(self, sql: str, **params: object) -> int:
+        self.outbox_head = None
         return self.connection.execute(sql, params).rowcount
 
     async def many(self, sql: str, rows: Iterable[Mapping[str, object]]) -> None:
+        self.outbox_head = None
         self.connection.executemany(sql, cast("Iterable[Any]", rows))
 
 

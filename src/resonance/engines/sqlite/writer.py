@@ -204,7 +204,9 @@ class Writer:
         while (job := self._another(lane, start, len(taken))) is not None:
             taken.append(job)
             outcomes.append(_attempt(tx, job, alone=False))
-        head = connection.execute("SELECT coalesce(max(position), 0) FROM outbox").fetchone()[0]
+        head = tx.outbox_head
+        if head is None:
+            head = connection.execute("SELECT coalesce(max(position), 0) FROM outbox").fetchone()[0]
         if (time.monotonic() - start) * 1000 > MAX_TRANSACTION_MS:
             raise sqlite3.OperationalError("the transaction took longer than any may last")
         connection.execute("COMMIT")
@@ -285,12 +287,14 @@ def _attempt(tx: SqliteTx, job: Job, *, alone: bool) -> Outcome:
     """
     if not alone:
         tx.connection.execute("SAVEPOINT job")
+    known_head = tx.outbox_head
     try:
         result = job.work(tx)
     except Exception as error:
         if is_engine_failure(error):
             raise
         _undo(tx.connection, alone=alone)
+        tx.outbox_head = known_head
         if isinstance(error, Again):
             return _attempt(tx, job._replace(work=error.work), alone=alone)
         return Outcome(job, None, error)
