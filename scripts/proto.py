@@ -1,7 +1,8 @@
 """Generate Python from the contracts in proto/ into src/resonance/_proto: never edited, never committed.
 
 protoc's Python imports modules by their proto path (`from resonance.model.v1 import model_pb2`), which would mix
-generated folders with our own package; the one rewrite here moves them below `resonance._proto`.
+generated folders with our own package; the one rewrite here moves them below `resonance._proto`: packages of ours
+without their `resonance.`, those of other systems (folders of proto/ beside it) with their whole name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ STAMP = OUTPUT / ".stamp"
 
 _IMPORT = re.compile(r"^(from|import) resonance\.(\w+\.v\d+)", re.MULTILINE)
 _QUALIFIED = re.compile(r"(?<![\w.\"'/])resonance\.(\w+\.v\d+\.\w+_pb2)")
+_FOREIGN = "|".join(path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "resonance")
+_FOREIGN_IMPORT = re.compile(rf"^(from|import) ((?:{_FOREIGN})\.[\w.]+)", re.MULTILINE)
+_FOREIGN_QUALIFIED = re.compile(rf"(?<![\w.\"'/])((?:{_FOREIGN})\.[\w.]+_pb2)")
 
 
 def main() -> int:
@@ -55,11 +59,20 @@ def generate(sources: list[Path], output: Path) -> int:
         child.rename(output / child.name)
     staging.rmdir()
     for path in [*output.rglob("*.py"), *output.rglob("*.pyi")]:
-        text = _IMPORT.sub(r"\1 resonance._proto.\2", path.read_text())
-        path.write_text(_QUALIFIED.sub(r"resonance._proto.\1", text))
+        path.write_text(_moved(path.read_text()))
     for package in [output, *(p for p in output.rglob("*") if p.is_dir())]:
         (package / "__init__.py").touch()
     return 0
+
+
+def _moved(text: str) -> str:
+    """Return generated code that imports from below `resonance._proto`."""
+    text = _IMPORT.sub(r"\1 resonance._proto.\2", text)
+    text = _QUALIFIED.sub(r"resonance._proto.\1", text)
+    if not _FOREIGN:
+        return text
+    text = _FOREIGN_IMPORT.sub(r"\1 resonance._proto.\2", text)
+    return _FOREIGN_QUALIFIED.sub(r"resonance._proto.\1", text)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,14 @@ from resonance.config import Settings, paths
 from resonance.domain.errors import ServiceError, invalid
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
+from resonance.gateway import dialects
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
 
 if TYPE_CHECKING:
+    from resonance.gateway.role import GatewayRole
+    from resonance.logic.role import LogicRole
     from resonance.rpc.channel import Channel
     from resonance.rpc.connector import Connector
     from resonance.services import LogicServices
@@ -62,6 +65,7 @@ class Node:
         self._role = role
         self._settings = settings
         self._on_ready = ready
+        self._dialects = dialects.enabled(settings)
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -120,16 +124,18 @@ class Node:
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
-        await self._start_gateway(logic.services, DirectConnector(logic.link))
+        gateway = self._make_gateway(logic.services, DirectConnector(logic.link))
+        await self._start_servants(store, logic, gateway)
+        await self._start_gateway(gateway)
 
     async def _repo(self) -> None:
         """The store, served to logic and task."""
         from resonance.rpc.server import RpcServer
 
         store = await self._open_store()
-        server = RpcServer(
-            paths.address(self._settings, self._settings.roles.repo_listen), [(Store, store)], None, self._settings.rpc
-        )
+        listen = paths.address(self._settings, self._settings.roles.repo_listen)
+        servants = [servant for dialect in self._dialects for servant in dialect.repo_servants(store)]
+        server = RpcServer(listen, [(Store, store)], None, self._settings.rpc, servants)
         await self._start_rpc("repo", server)
 
     async def _logic(self) -> None:
@@ -156,7 +162,11 @@ class Node:
             (Delivery, logic.delivery),
         ]
         listen = paths.address(self._settings, self._settings.roles.logic_listen)
-        server = RpcServer(listen, services, logic.link, self._settings.rpc)
+        servants = [
+            servant for dialect in self._dialects for servant in dialect.logic_servants(logic.services, logic.delivery)
+        ]
+        authenticate = logic.services.accounts.authenticate
+        server = RpcServer(listen, services, logic.link, self._settings.rpc, servants, authenticate)
         await self._start_rpc("logic", server)
 
     async def _task(self) -> None:
@@ -185,9 +195,13 @@ class Node:
             remote(Accounts, logic), remote(Friends, logic), remote(Conversations, logic), remote(Messages, logic)
         )
         connector = GrpcConnector(self._endpoint(self._settings.logic_service_name), self._settings.rpc)
+        gateway = self._make_gateway(services, connector)
         service = self._settings.service
-        await self._start_rpc("grpc", RpcServer(f"{service.host}:{service.grpc_port}", [], None, self._settings.rpc))
-        await self._start_gateway(services, connector)
+        listen = f"{service.host}:{service.grpc_port}"
+        servants = [s for dialect in self._dialects for s in dialect.gateway_servants(gateway.downlink)]
+        authenticate = services.accounts.authenticate
+        await self._start_rpc("grpc", RpcServer(listen, [], None, self._settings.rpc, servants, authenticate))
+        await self._start_gateway(gateway)
 
     # ------------------------------------------------------------ parts
 
@@ -221,10 +235,32 @@ class Node:
         task.start()
         self._on_close(task.close)
 
-    async def _start_gateway(self, services: LogicServices, connector: Connector) -> None:
+    async def _start_servants(self, store: Store, logic: LogicRole, gateway: GatewayRole) -> None:
+        """Offer every role's services under other systems' names at one address, if there is one."""
+        from resonance.rpc.server import RpcServer
+
+        listen = self._settings.dialects.grpc_listen
+        if listen is None:
+            return
+        servants = [
+            servant
+            for dialect in self._dialects
+            for servant in (
+                *dialect.logic_servants(logic.services, logic.delivery),
+                *dialect.repo_servants(store),
+                *dialect.gateway_servants(gateway.downlink),
+            )
+        ]
+        authenticate = logic.services.accounts.authenticate
+        address = paths.address(self._settings, listen)
+        await self._start_rpc("grpc", RpcServer(address, [], None, self._settings.rpc, servants, authenticate))
+
+    def _make_gateway(self, services: LogicServices, connector: Connector) -> GatewayRole:
         from resonance.gateway.role import GatewayRole
 
-        gateway = GatewayRole(services, connector, self._settings)
+        return GatewayRole(services, connector, self._settings, self._dialects)
+
+    async def _start_gateway(self, gateway: GatewayRole) -> None:
         self._on_close(gateway.close)
         await gateway.start()
         self._addresses["http"] = gateway.url

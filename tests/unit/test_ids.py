@@ -14,6 +14,7 @@ from resonance.domain.ids import (
     check_handle,
     check_new_handle,
     single_id,
+    single_peer,
 )
 
 handles = st.text(alphabet="ab_-.@B", min_size=1, max_size=6).map(UserId)
@@ -28,6 +29,19 @@ def test_single_ids_are_injective_on_unordered_pairs(a: UserId, b: UserId, c: Us
 @given(handles, handles)
 def test_single_ids_do_not_depend_on_the_order(a: UserId, b: UserId) -> None:
     assert single_id(a, b) == single_id(b, a)
+
+
+@given(handles, handles, handles)
+def test_the_other_member_follows_from_the_id_and_one_of_the_two(a: UserId, b: UserId, c: UserId) -> None:
+    assert single_peer(single_id(a, b), a) == b
+    assume(c not in (a, b))
+    assert single_peer(single_id(a, b), c) == ""
+
+
+@given(handles, st.text(max_size=10))
+def test_no_other_id_has_another_member(a: UserId, text: str) -> None:
+    assert single_peer(f"sg_{text}", a) == ""
+    assert single_peer("world", a) == ""
 
 
 @pytest.mark.parametrize("good", ["a", "李雷", "Ann-Marie", "a_b", "x.y@z", "0", "z" * 64, "José"])

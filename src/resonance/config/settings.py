@@ -269,6 +269,17 @@ class OpenConversation(Section):
     """Its name."""
 
 
+class Dialects(Section):
+    """The protocols of other systems, whose clients work unmodified (docs/dialects.md)."""
+
+    enabled: tuple[Literal["resonance"], ...] = ("resonance",)
+    """Which are spoken, beside the native one."""
+    grpc_listen: Address | None = None
+    """Where `resonance serve` offers other systems' gRPC names: unix:path (relative ones are below data_dir) or
+    host:port. Unset: nowhere. Roles that run on their own offer them at their own addresses.
+    """
+
+
 class MessagesConfig(Section):
     """The message pipeline."""
 
@@ -358,6 +369,7 @@ class Settings(Section):
     friends: FriendsConfig = FriendsConfig()
     groups: Groups = Groups()
     open_conversation: OpenConversation = OpenConversation()
+    dialects: Dialects = Dialects()
     messages: MessagesConfig = MessagesConfig()
     presence: Presence = Presence()
     receipts: Receipts = Receipts()

@@ -93,6 +93,19 @@ def single_id(a: UserId, b: UserId) -> ConversationId:
     return ConversationId(f"si_{low}{joint}{high}")
 
 
+def single_peer(conversation_id: str, user_id: str) -> str:
+    """Return the other member of a single conversation that `user_id` is in; "" when that is no such conversation.
+
+    Ids are opaque, and two handles cannot be read back out of one; but with one of them known there is at most one
+    other that makes this id, because ids are injective.
+    """
+    rest = conversation_id.removeprefix("si_")
+    for peer in (rest[len(user_id) + 1 :], rest[: -len(user_id) - 1]):
+        if peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
+            return peer
+    return ""
+
+
 def group_conversation_id(group_id: str) -> ConversationId:
     """Return the id of a group's conversation."""
     return ConversationId(f"sg_{group_id}")

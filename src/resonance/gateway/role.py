@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from itertools import count
 
 from resonance.config import Settings
+from resonance.gateway.dialect import Dialect
 from resonance.gateway.http.app import create_app
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.health import Health
+from resonance.gateway.http.owned import Owned
+from resonance.gateway.seams import Downlink
 from resonance.gateway.server import GatewayServer
 from resonance.gateway.uplink import GatewayUplink
+from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.hub import Hub
 from resonance.rpc.connector import Connector
 from resonance.services import LogicServices
@@ -23,7 +28,9 @@ DRAIN_S = 5.0
 class GatewayRole:
     """Everything of a gateway."""
 
-    def __init__(self, services: LogicServices, connector: Connector, settings: Settings) -> None:
+    def __init__(
+        self, services: LogicServices, connector: Connector, settings: Settings, dialects: Sequence[Dialect]
+    ) -> None:
         service = settings.service
         self._host = service.host
         self._health = Health()
@@ -38,10 +45,12 @@ class GatewayRole:
             on_link=self._linked,
             on_kick=authenticator.forget,
         )
-        self._hub.bind(self._uplink, services.messages)
+        doors = Doors([dialect.door() for dialect in dialects])
+        self._hub.bind(self._uplink, services, doors)
         numbers = count(1)
         prefix = f"~{self._uplink.gateway_id}.{self._uplink.epoch}.0"
-        app = create_app(services, settings, self._health, authenticator, lambda: f"{prefix}.{next(numbers)}")
+        owned = [Owned(dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
+        app = create_app(services, settings, self._health, authenticator, lambda: f"{prefix}.{next(numbers)}", owned)
         self._server = GatewayServer(
             app,
             self._hub,
@@ -50,7 +59,13 @@ class GatewayRole:
             service,
             settings.ws_config,
             settings.http,
+            doors,
         )
+
+    @property
+    def downlink(self) -> Downlink:
+        """The live connections."""
+        return self._hub
 
     @property
     def url(self) -> str:

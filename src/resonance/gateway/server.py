@@ -17,6 +17,7 @@ from resonance.domain.model import Principal
 from resonance.gateway.http.address import ClientAddresses
 from resonance.gateway.seams import Uplink
 from resonance.gateway.ws.bridge import FrontProtocol, SocketProtocol
+from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.handshake import Handshake
 from resonance.gateway.ws.hub import Hub
 
@@ -37,6 +38,7 @@ class GatewayServer:
         service: Service,
         ws: WsConfig,
         http: HttpLimits,
+        doors: Doors,
     ) -> None:
         """Begin closed.
 
@@ -44,11 +46,12 @@ class GatewayServer:
             app: answers HTTP requests.
             hub: bound to the uplink already.
             authenticate: says who a token is of, as `Accounts.authenticate` does.
+            doors: the dialects that connections may speak; the hub is bound to the same.
         """
         self.port = 0
         self._hub = hub
         self._service = service
-        handshake = Handshake(hub, uplink, authenticate, ws, ClientAddresses(http.trusted_proxies))
+        handshake = Handshake(hub, uplink, authenticate, ws, ClientAddresses(http.trusted_proxies), doors)
         config = Config(
             app,
             http=cast("type[asyncio.Protocol]", functools.partial(FrontProtocol, handshake)),

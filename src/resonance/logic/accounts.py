@@ -60,7 +60,7 @@ class AccountsLogic(Accounts):
         claims = self._signer.verify(access_token, TokenKind.ACCESS)
         user = await self._devices.check(claims.device_id, claims.user_id)
         caller = Caller(claims.user_id, claims.platform, claims.device_id)
-        return Principal(caller, claims.expires_at, user.kind, user.is_admin)
+        return Principal(caller, claims.expires_at, user.kind, user.is_admin, claims.dialect)
 
     # ------------------------------------------------------------ devices and passwords
 

@@ -75,7 +75,7 @@ class Logins:
                     invitation=invitation,
                 )
             )
-            return await self._open(user, platform, device_name)
+            return await self._open(user, platform, device_name, wish.dialect)
 
     async def login(self, wish: Login) -> Tokens:
         """Check a password and record a device (`Accounts.login`)."""
@@ -86,7 +86,7 @@ class Logins:
             found = await self.prove(user_id, wish.password, address=wish.address)
             if found.status is not UserStatus.ACTIVE:
                 raise ServiceError(Code.USER_DISABLED)
-            tokens = await self._open(await self._user(user_id), platform, device_name)
+            tokens = await self._open(await self._user(user_id), platform, device_name, wish.dialect)
             await self._confirm(found, wish.password, tokens.device_id)
             return tokens
 
@@ -120,7 +120,7 @@ class Logins:
         if not rotation.accepted:
             await self._devices.end([rotation.device.id], rotation.device.state)
             raise ServiceError(Code.REFRESH_REUSED)
-        return self._pair(await self._user(claims.user_id), rotation.device)
+        return self._pair(await self._user(claims.user_id), rotation.device, claims.dialect)
 
     def _admission(self, invitation: str) -> str:
         """Return the invitation to use up, "" for none, or refuse a registration that this server does not take."""
@@ -147,7 +147,7 @@ class Logins:
             raise
         self._failures.succeeded(user_id, address)
 
-    async def _open(self, user: User, platform: Platform, name: str) -> Tokens:
+    async def _open(self, user: User, platform: Platform, name: str, dialect: str) -> Tokens:
         """Record a device, end those it displaces, and return its tokens."""
         opened = await self._store.open_device(
             NewDevice(
@@ -162,7 +162,7 @@ class Logins:
             )
         )
         await self._devices.ended(opened.closed)
-        return self._pair(user, opened.device)
+        return self._pair(user, opened.device, dialect)
 
     async def _confirm(self, proven: Credentials, password: str, device_id: str) -> None:
         """Take the login back when the password was changed between its check and the device's record.
@@ -182,13 +182,13 @@ class Logins:
             raise ServiceError(Code.USER_NOT_FOUND, f"there is no user {user_id}")
         return users[0]
 
-    def _pair(self, user: User, device: Device) -> Tokens:
+    def _pair(self, user: User, device: Device, dialect: str) -> Tokens:
         """Sign the device's two tokens. No access token outlives its device's refresh token."""
         now = self._clock()
         ends_at = min(now + self._access_ms, device.expires_at)
-        access = Claims(user.id, device.id, device.platform, TokenKind.ACCESS, _random_id(), now, ends_at)
+        access = Claims(user.id, device.id, device.platform, TokenKind.ACCESS, _random_id(), now, ends_at, dialect)
         refresh = Claims(
-            user.id, device.id, device.platform, TokenKind.REFRESH, device.refresh_id, now, device.expires_at
+            user.id, device.id, device.platform, TokenKind.REFRESH, device.refresh_id, now, device.expires_at, dialect
         )
         return Tokens(
             access_token=self._signer.sign(access),

@@ -1,7 +1,8 @@
 """Tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, pinned to algorithm, key, issuer and audience.
 
-A token says who (`sub`), from which device (`did`, `plt`), what for (`typ`: access or refresh), and until when
-(`exp`). Whether the device's tokens are still good is not in it: the store knows.
+A token says who (`sub`), from which device (`did`, `plt`), what for (`typ`: access or refresh), until when (`exp`), and
+of which dialect the client is that it was given to (`dia`; left out for native ones). Whether the device's tokens are
+still good is not in it: the store knows.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Claims:
     token_id: str
     issued_at: int
     expires_at: int
+    dialect: str = ""
 
 
 class Signer:
@@ -69,6 +71,8 @@ class Signer:
             "iat": claims.issued_at // 1000,
             "exp": claims.expires_at // 1000,
         }
+        if claims.dialect:
+            payload["dia"] = claims.dialect
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM, headers={"kid": self._key_id})
 
     def verify(self, token: str, kind: TokenKind) -> Claims:
@@ -120,6 +124,7 @@ def _claims(payload: dict[str, object]) -> Claims:
         token_id=_text(payload["jti"]),
         issued_at=_number(payload["iat"]) * 1000,
         expires_at=_number(payload["exp"]) * 1000,
+        dialect=_text(payload.get("dia", "")),
     )
 
 

@@ -1,12 +1,13 @@
-"""What native packets say, as small values: from clients to the server, and back.
+"""What packets say, as small values: from clients to the server, and back.
 
 The Attributes sections say only what the field's name does not; `seq` is always the number a client chose for its
-packet, and `ref_seq` the number of the packet that is answered.
+packet, and `ref_seq` the number of the packet that is answered: text in native packets, in another dialect whatever its
+codec needs for the answer.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resonance.domain.model import Entry
 from resonance.domain.signals import Signal
@@ -30,7 +31,7 @@ class Chat(NamedTuple):
         client_msg_id: the idempotency key, "" for none.
     """
 
-    seq: str
+    seq: Any
     conversation_id: str
     to_user: str
     kind: str
@@ -42,7 +43,7 @@ class Chat(NamedTuple):
 class Read(NamedTuple):
     """A wish to move the read pointer to `read_seq` (0: to the end)."""
 
-    seq: str
+    seq: Any
     conversation_id: str
     read_seq: int
 
@@ -50,7 +51,7 @@ class Read(NamedTuple):
 class Writing(NamedTuple):
     """The client's user is typing."""
 
-    seq: str
+    seq: Any
     conversation_id: str
 
 
@@ -101,7 +102,7 @@ class Acked(NamedTuple):
 class ReadAcked(NamedTuple):
     """Where the read pointer stands after a `Read`."""
 
-    ref_seq: str
+    ref_seq: Any
     conversation_id: str
     read_seq: int
     unread: int

@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from resonance._proto.gateway.v1 import packet_pb2 as pb
+from resonance.domain.closes import Close
 from resonance.domain.content import KIND_NAMES, Kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Entry, SendAnswer
@@ -57,10 +58,14 @@ class Codec(ABC):
     Attributes:
         name: for logs.
         opcode: the WebSocket opcode of its messages (RFC 6455, 5.2): 1 text, 2 binary.
+        accepts: the opcodes that it reads; its own.
+        hints: its clients understand `sync_hint`.
     """
 
     name: str
     opcode: int
+    accepts: frozenset[int]
+    hints = True
 
     @abstractmethod
     def _write(self, packet: pb.WsPacket) -> bytes:
@@ -133,9 +138,9 @@ class Codec(ABC):
             push.extra = extra
         return self._write(packet)
 
-    def signal(self, signal: Signal) -> bytes:
-        """Encode a signal."""
-        return self._write(pb.WsPacket(signal=signals.to_proto(signal)))
+    def signal(self, signal: Signal) -> tuple[bytes, ...]:
+        """Encode a signal, in one message."""
+        return (self._write(pb.WsPacket(signal=signals.to_proto(signal))),)
 
     def ready(self, ready: Ready) -> bytes:
         """Encode the first packet of a connection."""
@@ -164,6 +169,10 @@ class Codec(ABC):
     def sync_hint(self) -> bytes:
         """Encode that pushes may have been missed."""
         return self._write(pb.WsPacket(sync_hint=pb.SyncHint()))
+
+    def farewell(self, _: Close) -> bytes:
+        """Say nothing before a close: its code says why."""
+        return b""
 
     # ------------------------------------------------------------ the client's side
 
@@ -247,6 +256,7 @@ def _rarer(packet: pb.WsPacket, kind: str | None) -> ClientPacket:
 class _Binary(Codec):
     name = "binary"
     opcode = 2
+    accepts = frozenset({2})
 
     def _write(self, packet: pb.WsPacket) -> bytes:
         return packet.SerializeToString()
@@ -261,6 +271,7 @@ class _Binary(Codec):
 class _Json(Codec):
     name = "json"
     opcode = 1
+    accepts = frozenset({1})
 
     def _write(self, packet: pb.WsPacket) -> bytes:
         return orjson.dumps(json_format.MessageToDict(packet))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TypeVar
 
 import grpc
@@ -21,10 +21,15 @@ _OPEN = "/grpc.health.v1.Health/"
 
 
 class SecretInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses every call but health checks without the metadata `authorization: Bearer <secret>`."""
+    """Refuses every call but health checks without the metadata `authorization: Bearer <secret>`.
 
-    def __init__(self, secret: str) -> None:
+    Args:
+        open_: full names of services that find out themselves who calls.
+    """
+
+    def __init__(self, secret: str, open_: Collection[str] = ()) -> None:
         self._expected = bearer(secret).encode()
+        self._open = (_OPEN, *(f"/{name}/" for name in open_))
 
     async def intercept_service(
         self,
@@ -32,7 +37,7 @@ class SecretInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         """Let a call through to its handler or to one that refuses it."""
-        if handler_call_details.method.startswith(_OPEN) or self._proven(handler_call_details):
+        if handler_call_details.method.startswith(self._open) or self._proven(handler_call_details):
             return await continuation(handler_call_details)
         # On the wire every call is a stream, so this one handler answers all kinds.
         return grpc.stream_stream_rpc_method_handler(_refuse)

@@ -11,10 +11,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from resonance.config.settings import Rpc
-from resonance.rpc import frames, sockets
+from resonance.rpc import foreign, frames, sockets
 from resonance.rpc.channel import COMMON_OPTIONS, KEEPALIVE_MS
 from resonance.rpc.contracts import CONTRACTS
 from resonance.rpc.endpoints import Endpoint
+from resonance.rpc.foreign import Authenticate, Callers, Servant
 from resonance.rpc.handlers import handlers
 from resonance.rpc.link import LinkServer
 from resonance.rpc.secret import SecretInterceptor
@@ -40,19 +41,32 @@ class RpcServer:
         services: what to offer; each class is in the table of contracts.
         link: where gateways link to, None for a role without.
         settings: the rpc section of the configuration.
+        servants: what is offered under other systems' names.
+        authenticate: says who a user's token is of, where users may call servants.
 
     Raises:
         ValueError: `listen` is no address, or other machines reach it and there is no `rpc.secret`.
     """
 
-    def __init__(self, listen: str, services: Sequence[Service], link: LinkService | None, settings: Rpc) -> None:
+    def __init__(
+        self,
+        listen: str,
+        services: Sequence[Service],
+        link: LinkService | None,
+        settings: Rpc,
+        servants: Sequence[Servant] = (),
+        authenticate: Authenticate | None = None,
+    ) -> None:
         self._endpoint = Endpoint.parse(listen)
         secret = settings.secret.get_secret_value() if settings.secret else ""
         if not (secret or self._endpoint.private):
             raise ValueError(f"listening on {listen} lets other machines in: set rpc.secret in every role first")
         self._services = services
         self._link = LinkServer(link) if link else None
-        self._interceptors = [SecretInterceptor(secret)] if secret else []
+        self._servants = servants
+        self._callers = Callers(secret, authenticate)
+        foreign_names = [servant.service.full_name for servant in servants]
+        self._interceptors = [SecretInterceptor(secret, foreign_names)] if secret else []
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None  # from `start` on
         self._stopping: asyncio.Task[None] | None = None  # from `close` on: ends when the last call has ended
@@ -71,6 +85,7 @@ class RpcServer:
             await server.stop(None)
             raise
         server.add_generic_rpc_handlers([handlers(abstract, target) for abstract, target in self._services])
+        server.add_generic_rpc_handlers([foreign.handlers(servant, self._callers) for servant in self._servants])
         if self._link:
             server.add_generic_rpc_handlers([self._link.handlers()])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -111,6 +126,7 @@ class RpcServer:
 
     def _names(self) -> list[str]:
         names = [CONTRACTS[abstract].service.full_name for abstract, _ in self._services]
+        names += [servant.service.full_name for servant in self._servants]
         return [*names, frames.SERVICE_NAME] if self._link else names
 
     def _bind(self, server: grpc.aio.Server) -> str:

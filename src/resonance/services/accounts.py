@@ -11,7 +11,7 @@ from resonance.domain.model import Caller, Device, PresenceState, Principal, Use
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A wish to register; registering logs in."""
+    """A wish to register; registering logs in. `dialect` ("": native) is what the client speaks; tokens carry it."""
 
     user_id: str
     password: str
@@ -21,17 +21,19 @@ class Registration:
     platform: int = 0
     device_name: str = ""
     address: str = ""
+    dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A wish to log in. `address` is the client's IP, for throttling."""
+    """A wish to log in. `address` is the client's IP, for throttling; `dialect` as in `Registration`."""
 
     user_id: str
     password: str
     platform: int = 0
     device_name: str = ""
     address: str = ""
+    dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,15 +20,19 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import ConversationId, UserId
 from resonance.domain.model import Caller, Entry, Principal, ReadState, Route, SendAnswer, SendItem
 from resonance.gateway.server import GatewayServer
+from resonance.gateway.ws.doors import Door, Doors
 from resonance.gateway.ws.hub import Hub
+from resonance.services import LogicServices
 from resonance.services.link import Push, PushBatch
-from resonance.services.messages import Messages
 from tests.integration.gateway_ws.wire import RawClient
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
     """Run on the loop that servers run on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+DOORS: tuple[Door, ...] = ()
 
 
 class ScriptedUplink:
@@ -92,7 +97,7 @@ class ScriptedMessages:
 
 
 async def authenticate(token: str) -> Principal:
-    """Accept `good-{user}`, optionally with `-{seconds to live}`."""
+    """Accept `good-{user}`, optionally with `-{seconds to live}`; and `toy-{user}`, issued to the dialect "toy"."""
     if not token:
         raise ServiceError(Code.UNAUTHENTICATED)
     kind, _, rest = token.partition("-")
@@ -101,11 +106,11 @@ async def authenticate(token: str) -> Principal:
         raise ServiceError(refusals[kind])
     if kind == "broken":
         raise RuntimeError("a bug in authenticate")
-    if kind != "good":
+    if kind not in ("good", "toy"):
         raise ServiceError(Code.TOKEN_INVALID)
     user, _, seconds = rest.partition("-")
     ends = int((time.time() + float(seconds or 3600)) * 1000)
-    return Principal(Caller(UserId(user), 5, f"device-{user}"), ends)
+    return Principal(Caller(UserId(user), 5, f"device-{user}"), ends, dialect="toy" if kind == "toy" else "")
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,9 +127,10 @@ class Gateway:
         self.uplink = ScriptedUplink()
         self.messages = ScriptedMessages()
         self.hub = Hub(ws)
-        self.hub.bind(self.uplink, cast(Messages, self.messages))
+        doors = Doors(DOORS)
+        self.hub.bind(self.uplink, cast(LogicServices, SimpleNamespace(messages=self.messages)), doors)
         service = Service(http_port=0)
-        self.server = GatewayServer(app, self.hub, self.uplink, authenticate, service, ws, http)
+        self.server = GatewayServer(app, self.hub, self.uplink, authenticate, service, ws, http, doors)
 
     @property
     def port(self) -> int:

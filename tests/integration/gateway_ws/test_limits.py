@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from resonance.config.settings import HttpLimits, Service, WsConfig
 from resonance.gateway.server import GatewayServer
 from resonance.gateway.ws import bridge, fanout, handshake, hub, native
+from resonance.gateway.ws.doors import Doors
 from tests.integration.gateway_ws import wire
 from tests.integration.gateway_ws.conftest import Dial, Gateway, GatewayFactory, app, authenticate
 
@@ -116,7 +117,9 @@ async def test_stopping_does_not_wait_longer_than_it_may(gateway: Gateway, dial:
 async def test_a_taken_port_is_an_error_and_reuse_port_shares_it(gateway: Gateway) -> None:
     def another(*, reuse_port: bool, port: int) -> GatewayServer:
         service = Service(http_port=port, reuse_port=reuse_port)
-        return GatewayServer(app, gateway.hub, gateway.uplink, authenticate, service, WsConfig(), HttpLimits())
+        return GatewayServer(
+            app, gateway.hub, gateway.uplink, authenticate, service, WsConfig(), HttpLimits(), Doors(())
+        )
 
     with pytest.raises(OSError, match="in use"):
         await another(reuse_port=False, port=gateway.port).start()

@@ -160,7 +160,8 @@ def test_what_a_client_says_arrives(codec: Codec) -> None:
     ids=lambda signal: type(signal).__name__,
 )
 def test_every_signal_arrives(codec: Codec, signal: Signal) -> None:
-    assert codec.decode_server(codec.signal(signal)) == Signalled(signal)
+    (message,) = codec.signal(signal)
+    assert codec.decode_server(message) == Signalled(signal)
 
 
 def test_a_packet_of_a_newer_server_is_none(codec: Codec) -> None:

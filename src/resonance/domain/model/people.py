@@ -127,12 +127,15 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What a good access token says: who calls, until when, and what kind of account that is."""
+    """What a good access token says: who calls, until when, what kind of account that is, and to which dialect's client
+    it was given ("" native).
+    """
 
     caller: Caller
     expires_at: int
     kind: UserKind = UserKind.HUMAN
     is_admin: bool = False
+    dialect: str = ""
 
 
 class RequestStatus(IntEnum):

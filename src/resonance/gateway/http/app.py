@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -15,6 +15,7 @@ from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.docs import DocumentedApp
 from resonance.gateway.http.docs import install as install_docs
 from resonance.gateway.http.health import Health
+from resonance.gateway.http.owned import Owned, Refusals
 from resonance.gateway.http.routes import auth, conversations, friends, groups, health, messages, session, sync, users
 from resonance.services import LogicServices
 
@@ -41,6 +42,7 @@ def create_app(
     health: Health,
     authenticator: Authenticator,
     server_key: Callable[[], str],
+    owned: Sequence[Owned] = (),
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """Return the HTTP half of a gateway, to be served by any ASGI server.
@@ -50,18 +52,19 @@ def create_app(
         health: what /readyz tells; the caller keeps it up to date.
         authenticator: shared with the WebSocket handshake, so that both trust a token equally long.
         server_key: makes keys for messages whose clients give none: `~{gateway id}.{epoch}.0.{n}`, n rising.
+        owned: the paths of dialects; native routes come before them.
         lifespan: what to start and stop with the server.
     """
     app = DocumentedApp(
         title="Resonance",
         version=__version__,
-        routes=list(ROUTES),
+        routes=[*ROUTES, *owned],
         openapi_url=None,  # ours is at /openapi.json
         redirect_slashes=False,
         lifespan=lifespan,
     )
     context.bind(app, context.Context(services, settings, health, authenticator, server_key))
-    middleware.install(app, settings)
+    middleware.install(app, settings, Refusals(owned))
     errors.install(app, [route for route in ROUTES if isinstance(route, APIRoute)])
     install_docs(app)
     return app

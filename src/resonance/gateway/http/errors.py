@@ -74,11 +74,23 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     async def http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         headers = {"Allow": _allowed(routes, request.url.path)} if error.status_code == 405 else error.headers
-        return problem(_refusal(request, error), status=error.status_code, headers=headers)
+        return problem(refusal_of(request, error), status=error.status_code, headers=headers)
 
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ServiceError, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, http_exception)
+
+
+def refusal_of(request: Request, error: Exception) -> ServiceError:
+    """Return what an exception that a route or the framework raised for a request is in the catalogue."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        field = _field(first["loc"])
+        return ServiceError(Code.INVALID_ARGUMENT, f"{field}: {_sentence(first['msg'])}", field=field)
+    assert isinstance(error, HTTPException)
+    return _refusal(request, error)
 
 
 def _challenge(code: Code) -> str:
@@ -86,16 +98,8 @@ def _challenge(code: Code) -> str:
     return 'Bearer realm="resonance", error="invalid_token"' if code in _TOKEN_CODES else 'Bearer realm="resonance"'
 
 
-async def _service_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return problem(error)
-
-
-async def _validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    field = _field(first["loc"])
-    return problem(ServiceError(Code.INVALID_ARGUMENT, f"{field}: {_sentence(first['msg'])}", field=field))
+async def _refused(request: Request, error: Exception) -> Response:
+    return problem(refusal_of(request, error))
 
 
 def _field(location: Sequence[str | int]) -> str:

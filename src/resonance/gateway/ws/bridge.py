@@ -24,9 +24,9 @@ from uvicorn.server import ServerState
 from resonance.config.settings import WsConfig
 from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
-from resonance.gateway.http.errors import problem
 from resonance.gateway.ws.connection import Connection
-from resonance.gateway.ws.handshake import SUBPROTOCOL, Handshake, UpgradeRequest
+from resonance.gateway.ws.handshake import Handshake
+from resonance.gateway.ws.upgrade import UpgradeRequest
 from resonance.observe import metrics
 
 log = structlog.get_logger(__name__)
@@ -201,16 +201,16 @@ class FrontProtocol(HttpToolsProtocol):
         try:
             connection = await self._handshake.admit(request)
         except ServiceError as error:
-            self._refuse(error)
+            self._refuse(request, error)
         except Exception:
             log.exception("a handshake failed")
-            self._refuse(ServiceError(Code.INTERNAL))
+            self._refuse(request, ServiceError(Code.INTERNAL))
         else:
             self._hand_over(request, connection)
 
-    def _refuse(self, error: ServiceError) -> None:
+    def _refuse(self, request: UpgradeRequest, error: ServiceError) -> None:
         metrics.connections_refused.labels(error.code.text).inc()
-        response = problem(error)
+        response = self._handshake.refusal(request, error)
         head = [STATUS_LINE[response.status_code]]
         head += [b"%b: %b\r\n" % (name, value) for name, value in response.raw_headers]
         head.append(b"connection: close\r\n\r\n")
@@ -219,7 +219,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _hand_over(self, request: UpgradeRequest, connection: Connection) -> None:
         """Give the transport to picows, with the least request that it accepts, and then what came early."""
-        subprotocol = SUBPROTOCOL if SUBPROTOCOL in request.subprotocols else ""
+        subprotocol = self._handshake.subprotocol(request)
         protocol = SocketProtocol(connection, self._handshake.config, subprotocol, self.connections)
         self.connections.discard(self)
         if self.transport.is_closing():

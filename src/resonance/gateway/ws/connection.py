@@ -6,7 +6,7 @@ There is one object and no task per connection.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from picows import WSFrame, WSMsgType, WSTransport
@@ -15,11 +15,11 @@ from resonance.config.settings import WsConfig
 from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import Principal, Route, SendAnswer
+from resonance.gateway.ws.codec import Codec
+from resonance.gateway.ws.commands import Command
 from resonance.gateway.ws.frames import BINARY, TEXT, Fragments
 from resonance.gateway.ws.outlet import Outlet
 from resonance.observe import metrics
-from resonance.protocol import packets
-from resonance.protocol.commands import ClientPacket
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,10 @@ class Owner(Protocol):
     def mark(self, connection: Connection) -> None:
         """The connection has frames to write at the end of this tick."""
 
-    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+    def recognise(self, opcode: int, payload: bytes) -> Codec:
+        """Return the form of packets that a client speaks whose first message this is."""
+
+    def handle(self, connection: Connection, packet: Command) -> None:
         """Do what the client asks."""
 
     def detach(self, connection: Connection) -> None:
@@ -66,7 +69,7 @@ class Connection(Outlet):
         principal, address: who is on the other side, and from where.
         chosen: whether the form of packets is settled: by the handshake, else by the client's first message.
         seqs: by conversation, the last pushed seq; the least recently pushed goes first. None until the first push.
-        unanswered: the client's packet number for each message without an answer, by ref.
+        unanswered: what the client calls each message without an answer, by ref.
         in_flight: messages and requests without an answer.
         heard: when the last frame came, on the owner's clock.
         leaving: close as soon as nothing is in flight.
@@ -99,7 +102,7 @@ class Connection(Outlet):
         self.address = address
         self.chosen = False
         self.seqs: dict[str, int] | None = None
-        self.unanswered: dict[int, str] = {}
+        self.unanswered: dict[int, Any] = {}
         self.in_flight = 0
         self.heard = owner.now
         self.leaving = False
@@ -190,8 +193,8 @@ class Connection(Outlet):
         """Decode a message and have it done."""
         if not self.chosen:
             self.chosen = True
-            self.codec = packets.JSON if opcode == TEXT else packets.BINARY
-        if self.codec.opcode != opcode:
+            self.codec = self._owner.recognise(opcode, payload)
+        if opcode not in self.codec.accepts:
             self.close(Close.UNSUPPORTED_DATA)
         elif opcode == TEXT and not _is_utf8(payload):
             self.close(Close.INVALID_TEXT)
@@ -269,6 +272,7 @@ class Connection(Outlet):
         transport = self._transport
         if transport is None:
             return
+        self.send(self.codec.farewell(close))
         self._seal()
         transport.send_close(close.number, close.value.reason)  # type: ignore[arg-type]
         if self._backlog is not None:

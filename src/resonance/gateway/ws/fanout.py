@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.connection import Connection
 from resonance.gateway.ws.frames import frame
 from resonance.observe import metrics
-from resonance.protocol.packets import Codec
 from resonance.services.link import Push, PushBatch, SignalPush
 
 SLICE = 256
@@ -81,7 +81,8 @@ class _Entries(_Delivery):
                 given = seqs.pop(conversation, 0)
                 if given < first and connection.number not in senders:
                     seqs[conversation] = last
-                    connection.out.append(joined.get(connection.codec) or self._join(connection.codec))
+                    frames = joined.get(connection.codec)
+                    connection.out.append(self._join(connection.codec) if frames is None else frames)
                 else:
                     seqs[conversation] = max(given, last)
                     rest = self._rest(connection, given)
@@ -97,7 +98,7 @@ class _Entries(_Delivery):
         return reached, absent
 
     def _join(self, codec: Codec) -> bytes:
-        frames = self._frames[codec] = [frame(codec.opcode, codec.push(entry)) for entry in self._entries]
+        frames = self._frames[codec] = [_frames(codec, (codec.push(entry),)) for entry in self._entries]
         joined = self._joined[codec] = b"".join(frames)
         return joined
 
@@ -116,7 +117,7 @@ class _Entries(_Delivery):
 class _Packet(_Delivery):
     """One packet for everybody it is for: a signal, a hint."""
 
-    def __init__(self, encode: Callable[[Codec], bytes], users: Sequence[str], left_out: int = 0) -> None:
+    def __init__(self, encode: Callable[[Codec], tuple[bytes, ...]], users: Sequence[str], left_out: int = 0) -> None:
         self.users = users
         self.messages = 0
         self._encode = encode
@@ -134,7 +135,12 @@ class _Packet(_Delivery):
             for connection in connections:
                 if connection.number == self._left_out:
                     continue
-                connection.out.append(self._frames.get(connection.codec) or self._frame(connection.codec))
+                packet = self._frames.get(connection.codec)
+                if packet is None:
+                    packet = self._frame(connection.codec)
+                if not packet:  # the dialect has no such packet
+                    continue
+                connection.out.append(packet)
                 if not connection.dirty:
                     connection.dirty = True
                     dirty.append(connection)
@@ -142,7 +148,7 @@ class _Packet(_Delivery):
         return reached, absent
 
     def _frame(self, codec: Codec) -> bytes:
-        packet = self._frames[codec] = frame(codec.opcode, self._encode(codec))
+        packet = self._frames[codec] = _frames(codec, self._encode(codec))
         return packet
 
 
@@ -187,7 +193,7 @@ class Fanout:
 
     def broadcast(self, encode: Callable[[Codec], bytes]) -> None:
         """Give a packet to every connection, behind what waits."""
-        self._add(_Packet(encode, list(self._by_user)))
+        self._add(_Packet(lambda codec: (encode(codec),), list(self._by_user)))
         if not self._scheduled:
             self._run()
 
@@ -229,3 +235,8 @@ class Fanout:
 
 def _signal(push: SignalPush) -> _Packet:
     return _Packet(lambda codec: codec.signal(push.signal), push.users, push.except_connection)
+
+
+def _frames(codec: Codec, messages: tuple[bytes, ...]) -> bytes:
+    """Return the frames of messages, joined; b"" where the dialect has none."""
+    return b"".join([frame(codec.opcode, message) for message in messages if message])

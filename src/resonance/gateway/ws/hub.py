@@ -15,16 +15,18 @@ from resonance.config.settings import WsConfig
 from resonance.domain.closes import Close
 from resonance.domain.model import Principal, Route, SendAnswer
 from resonance.gateway.seams import Downlink, Uplink
+from resonance.gateway.ws.codec import Codec
+from resonance.gateway.ws.commands import Command
 from resonance.gateway.ws.connection import Connection
+from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.fanout import Fanout
 from resonance.gateway.ws.native import Native
 from resonance.gateway.ws.registry import Registry
 from resonance.gateway.ws.wheel import Wheel
 from resonance.observe import metrics
-from resonance.protocol.commands import ClientPacket, Ready
-from resonance.protocol.packets import Codec
+from resonance.protocol.commands import Ready
+from resonance.services import LogicServices
 from resonance.services.link import PushBatch, RouteRefusal
-from resonance.services.messages import Messages
 
 LINGER_S = 2.0
 """How long a client has to answer our close before it is cut."""
@@ -66,10 +68,14 @@ class Hub(Downlink):
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def bind(self, uplink: Uplink, messages: Messages) -> None:
-        """Say where packets go. Called once, before `start`: the uplink is made with the hub as its downlink."""
+    def bind(self, uplink: Uplink, services: LogicServices, doors: Doors) -> None:
+        """Say where packets go, and in which forms they come.
+
+        Called once, before `start`: the uplink is made with the hub as its downlink.
+        """
         self._uplink = uplink
-        self._native = Native(uplink, messages, self.config)
+        self._native = Native(uplink, services, self.config)
+        self._doors = doors
 
     # ------------------------------------------------------------ life
 
@@ -155,7 +161,11 @@ class Hub(Downlink):
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
 
-    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+    def recognise(self, opcode: int, payload: bytes) -> Codec:
+        """Return the form of packets that a client speaks whose first message this is."""
+        return self._doors.recognise(opcode, payload)
+
+    def handle(self, connection: Connection, packet: Command) -> None:
         """Do what the client asks."""
         self._native.handle(connection, packet)
 
@@ -210,14 +220,17 @@ class Hub(Downlink):
         """Tell every client that pushes may have been missed; after a restore of the store, have them begin anew."""
         if self._uplink.store_epoch == self._store_epoch:
             self._fanout.broadcast(lambda codec: codec.sync_hint())
+            self._begin_anew([c for c in self._registry.by_number.values() if not c.codec.hints])
         else:
-            self._begin_anew()
+            self._begin_anew(list(self._registry.by_number.values()))
 
     # ------------------------------------------------------------ inside
 
-    def _begin_anew(self) -> None:
-        """End every connection: what its client holds is of another store, and so are the seqs it was given."""
-        connections = list(self._registry.by_number.values())
+    def _begin_anew(self, connections: Sequence[Connection]) -> None:
+        """End connections whose clients have to catch up, and would not on a hint.
+
+        Because they understand none, or because what they hold, and the seqs they were given, are of another store.
+        """
         for turn, start in enumerate(range(0, len(connections), CLOSES_PER_TURN)):
             asyncio.get_running_loop().call_later(
                 turn * CLOSE_TURN_S, _close_all, connections[start : start + CLOSES_PER_TURN], Close.RESYNC

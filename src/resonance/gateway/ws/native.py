@@ -1,10 +1,11 @@
-"""Native packets: what a client asks becomes a message for the link, or a call of logic's services."""
+"""What clients ask, in whatever dialect: it becomes a message for the link, or a call of logic's services."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
@@ -15,10 +16,11 @@ from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import SendAnswer
 from resonance.gateway.seams import Uplink
+from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
 from resonance.gateway.ws.connection import Connection
 from resonance.observe.trace import new_trace, set_trace
-from resonance.protocol.commands import Chat, ClientPacket, Pulse, Read, ReadAcked, Writing
-from resonance.services.messages import Messages
+from resonance.protocol.commands import Chat, Pulse, Read, ReadAcked, Writing
+from resonance.services import LogicServices
 
 log = structlog.get_logger(__name__)
 
@@ -27,23 +29,23 @@ REQUESTS = 4_096
 
 
 class Native:
-    """Does what native packets ask. Messages cost no task; requests cost one each, of a bounded set.
+    """Does what packets ask. Messages cost no task; requests cost one each, of a bounded set.
 
     Attributes:
         chats, pulses: packets since the counters were last read.
     """
 
-    def __init__(self, uplink: Uplink, messages: Messages, config: WsConfig) -> None:
+    def __init__(self, uplink: Uplink, services: LogicServices, config: WsConfig) -> None:
         self.chats = 0
         self.pulses = 0
         self._uplink = uplink
-        self._messages = messages
+        self._services = services
         self._key_prefix = f"{SERVER_KEY_MARK}{uplink.gateway_id}.{uplink.epoch}"
         rate = config.packets_per_second
         self._buckets = TokenBuckets(rate, time.monotonic, config.max_connections) if rate else None
         self._requests: set[asyncio.Task[None]] = set()
 
-    def handle(self, connection: Connection, packet: ClientPacket) -> None:
+    def handle(self, connection: Connection, packet: Command) -> None:
         """Do one packet; whatever is wrong with it is answered."""
         if self._buckets is not None:
             try:
@@ -56,8 +58,19 @@ class Native:
         elif type(packet) is Pulse:
             self.pulses += 1
             connection.send(connection.codec.pulse())
-        elif isinstance(packet, Read | Writing):
+        elif isinstance(packet, Read | Writing | Ask):
             self._request(connection, packet)
+        elif isinstance(packet, Claimed):
+            self._claimed(connection, packet)
+        elif isinstance(packet, Refused):
+            connection.send(connection.codec.fault(packet.error, packet.ref))
+
+    def _claimed(self, connection: Connection, claim: Claimed) -> None:
+        """Do a packet that names its sender, if it names the right one."""
+        if claim.user_id == connection.principal.caller.user_id:
+            self.handle(connection, claim.packet)
+        else:
+            connection.send(connection.codec.fault(claim.error, claim.ref))
 
     def stop(self) -> None:
         """Give up the requests under way. Idempotent."""
@@ -96,17 +109,23 @@ class Native:
 
     # ------------------------------------------------------------ requests
 
-    def _request(self, connection: Connection, packet: Read | Writing) -> None:
+    def _request(self, connection: Connection, packet: Read | Writing | Ask) -> None:
         if len(self._requests) >= REQUESTS:
             _refuse(connection, packet, ServiceError(Code.BUSY, "the gateway has too many requests under way"))
             return
-        work = self._read(connection, packet) if isinstance(packet, Read) else self._typing(connection, packet)
         connection.in_flight += 1
-        request = asyncio.create_task(self._run(connection, packet.seq, work))
+        request = asyncio.create_task(self._run(connection, _ref(packet), self._work(connection, packet)))
         self._requests.add(request)
         request.add_done_callback(self._requests.discard)
 
-    async def _run(self, connection: Connection, seq: str, work: Coroutine[None, None, bytes | None]) -> None:
+    def _work(self, connection: Connection, packet: Read | Writing | Ask) -> Coroutine[None, None, bytes | None]:
+        if isinstance(packet, Read):
+            return self._read(connection, packet)
+        if isinstance(packet, Writing):
+            return self._typing(connection, packet)
+        return self._ask(connection, packet)
+
+    async def _run(self, connection: Connection, seq: Any, work: Coroutine[None, None, bytes | None]) -> None:
         """Answer one request, and let the connection's window move whatever happens."""
         set_trace(new_trace())
         answer: bytes | None = None
@@ -122,15 +141,23 @@ class Native:
 
     async def _read(self, connection: Connection, read: Read) -> bytes:
         caller = connection.principal.caller
-        state = await self._messages.mark_read(caller, read.conversation_id, read.read_seq)
+        state = await self._services.messages.mark_read(caller, read.conversation_id, read.read_seq)
         ack = ReadAcked(read.seq, state.conversation_id, state.read_seq, state.unread)
         return connection.codec.read_ack(ack)
 
     async def _typing(self, connection: Connection, writing: Writing) -> None:
-        await self._messages.typing(connection.principal.caller, writing.conversation_id)
+        await self._services.messages.typing(connection.principal.caller, writing.conversation_id)
+
+    async def _ask(self, connection: Connection, ask: Ask) -> bytes:
+        return await ask.work(self._services, connection.principal.caller)
 
 
-def _refuse(connection: Connection, packet: ClientPacket, error: ServiceError) -> None:
+def _ref(packet: Command) -> Any:
+    """Return what a client calls its packet."""
+    return packet.ref if isinstance(packet, Ask | Refused | Claimed) else packet.seq
+
+
+def _refuse(connection: Connection, packet: Command, error: ServiceError) -> None:
     """Answer what is not done: a message by an ack with the error, anything else by a fault."""
     if isinstance(packet, Chat):
         answer = SendAnswer(
@@ -147,4 +174,4 @@ def _refuse(connection: Connection, packet: ClientPacket, error: ServiceError) -
         )
         connection.send(connection.codec.ack(answer, packet.seq))
     else:
-        connection.send(connection.codec.fault(error, packet.seq))
+        connection.send(connection.codec.fault(error, _ref(packet)))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from picows import WSListener, WSTransport
 
 from resonance.domain.closes import Close
+from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.frames import frame
 from resonance.observe import metrics
 from resonance.protocol import packets
@@ -42,7 +43,7 @@ class Outlet(WSListener):
     )
 
     def __init__(self, high_water: int) -> None:
-        self.codec = packets.BINARY
+        self.codec: Codec = packets.BINARY
         self.out: list[bytes] = []
         self.dirty = False
         self.held = True
@@ -84,7 +85,9 @@ class Outlet(WSListener):
     # ------------------------------------------------------------ frames
 
     def send(self, payload: bytes) -> None:
-        """Queue one packet for the end of this tick."""
+        """Queue one packet for the end of this tick; b"" is none."""
+        if not payload:
+            return
         self.out.append(frame(self.codec.opcode, payload))
         if not self.dirty:
             self._mark()

@@ -17,14 +17,16 @@ from resonance.gateway.http.middleware.headers import SecurityHeaders
 from resonance.gateway.http.middleware.limits import BodyLimit, RateLimit
 from resonance.gateway.http.middleware.observe import Observe
 from resonance.gateway.http.middleware.recover import Recover
+from resonance.gateway.http.owned import Refusals
 
 
-def install(app: FastAPI, settings: Settings) -> None:
+def install(app: FastAPI, settings: Settings, refusals: Refusals) -> None:
     """Wrap the app. The last one added is the outermost."""
-    app.add_middleware(Recover)
-    app.add_middleware(BodyLimit, limit=settings.http.max_body)
+    app.add_middleware(Recover, refusals=refusals)
+    app.add_middleware(BodyLimit, limit=settings.http.max_body, refusals=refusals)
     if settings.http.per_address_per_second:
-        app.add_middleware(RateLimit, buckets=TokenBuckets(settings.http.per_address_per_second, time.monotonic))
+        buckets = TokenBuckets(settings.http.per_address_per_second, time.monotonic)
+        app.add_middleware(RateLimit, buckets=buckets, refusals=refusals)
     app.add_middleware(Cors, origins=settings.ws_config.origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, addresses=ClientAddresses(settings.http.trusted_proxies))

@@ -13,7 +13,7 @@ _ALWAYS = {
 
 
 class SecurityHeaders:
-    """Adds the headers that every answer carries; answers of the API are not to be cached anywhere."""
+    """Adds the headers that every answer carries; nothing is cached unless an answer says so itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,8 +28,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, send_guarded)

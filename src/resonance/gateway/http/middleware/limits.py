@@ -8,23 +8,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.limits import TokenBuckets
-from resonance.gateway.http.errors import problem
 from resonance.gateway.http.health import PATHS as HEALTH_PATHS
+from resonance.gateway.http.owned import Refusals
 
 
 class RateLimit:
     """Refuses requests of an address whose bucket is empty; health checks always pass."""
 
-    def __init__(self, app: ASGIApp, buckets: TokenBuckets) -> None:
+    def __init__(self, app: ASGIApp, buckets: TokenBuckets, refusals: Refusals) -> None:
         self._app = app
         self._buckets = buckets
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in HEALTH_PATHS:
             try:
                 self._buckets.take(scope["state"]["address"], "requests")
             except ServiceError as refusal:
-                await problem(refusal)(scope, receive, send)
+                await self._refusals.at(scope["path"], refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -32,9 +33,10 @@ class RateLimit:
 class BodyLimit:
     """Refuses bodies over the limit: announced ones unread, chunked ones at the chunk that goes over."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, refusals: Refusals) -> None:
         self._app = app
         self._limit = limit
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +44,8 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limit:
-            await problem(ServiceError(Code.TOO_LARGE, self._refusal()))(scope, receive, send)
+            refusal = ServiceError(Code.TOO_LARGE, self._refusal())
+            await self._refusals.at(scope["path"], refusal)(scope, receive, send)
             return
         size = 0
 

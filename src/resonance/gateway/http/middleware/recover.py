@@ -1,4 +1,4 @@
-"""A mistake of ours costs one request: it is logged, and the client gets a problem with the trace id to quote."""
+"""A mistake of ours costs one request: it is logged, and the client is told, with the trace id to quote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.gateway.http.errors import problem
+from resonance.gateway.http.owned import Refusals
 
 _log = structlog.get_logger(__name__)
 
@@ -14,8 +14,9 @@ _log = structlog.get_logger(__name__)
 class Recover:
     """Answers 500 for an exception that nobody expected; once a response has begun, all that is left is to cut it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
         self._app = app
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,4 +35,4 @@ class Recover:
             _log.exception("http request failed", method=scope["method"], path=scope["path"])
             if begun:
                 raise
-            await problem(ServiceError(Code.INTERNAL))(scope, receive, send)
+            await self._refusals.at(scope["path"], ServiceError(Code.INTERNAL))(scope, receive, send)

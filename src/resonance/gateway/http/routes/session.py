@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Query
 
 from resonance.domain.errors import Code, invalid
-from resonance.domain.model import ConversationView, NewGroup
+from resonance.domain.model import NewGroup
 from resonance.domain.windows import History
 from resonance.gateway.http.context import AccountsOf, CallerOf, ContextOf, ConversationsOf, MessagesOf
+from resonance.gateway.http.listing import conversation_views
 from resonance.gateway.http.refusals import refusals
 from resonance.gateway.http.routes.params import Limit200, SeqQuery
 from resonance.gateway.http.schemas.session import (
@@ -26,7 +27,6 @@ from resonance.gateway.http.schemas.session import (
 )
 from resonance.gateway.http.strict import api_router
 
-PAGE = 200
 MAX_SESSIONS = 1_000
 """Longest list; it has no pages. Longer ones are read at /conversations."""
 MAX_FOUND = 50
@@ -37,12 +37,7 @@ router = api_router("/api/v1/session", "session")
 @router.get("/list", operation_id="list_sessions", summary="The caller's sessions", responses=refusals())
 async def list_sessions(caller: CallerOf, conversations: ConversationsOf) -> SessionsOut:
     """All of them up to 1,000, with the last message."""
-    views: list[ConversationView] = []
-    cursor, more = "", True
-    while more:
-        page = await conversations.page(caller, cursor, PAGE, True)
-        views += page.items
-        cursor, more = page.cursor, page.cursor != "" and len(views) < MAX_SESSIONS
+    views = await conversation_views(conversations, caller, MAX_SESSIONS)
     return SessionsOut(sessions=[session_out(view) for view in views])
 
 

@@ -1,0 +1,59 @@
+"""The dialect of Resonance's own clients (seeds 000 and 001): Connect RPC, and protobuf over WebSocket.
+
+Its `WsPacket` is the native one's ancestor; what only native clients know is left out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from resonance.gateway.dialect import Dialect
+
+if TYPE_CHECKING:
+    from fastapi import Response
+    from starlette.types import ASGIApp
+
+    from resonance.domain.errors import ServiceError
+    from resonance.gateway.ws.doors import Door
+    from resonance.rpc.foreign import Servant
+    from resonance.services import LogicServices
+    from resonance.services.delivery import Delivery
+
+
+class ResonanceDialect(Dialect):
+    """Put together from this folder."""
+
+    name: ClassVar[str] = "resonance"
+    prefixes: ClassVar[tuple[str, ...]] = (
+        "/resonance.gateway.v1.AuthService",
+        "/resonance.gateway.v1.SessionService",
+    )
+
+    def app(self) -> ASGIApp:
+        """Return the Connect procedures."""
+        from resonance._proto.gateway.v1 import api_pb2
+        from resonance.gateway.dialects.resonance.api import AuthApi, SessionApi
+        from resonance.gateway.dialects.resonance.connect import connect_router
+
+        services = api_pb2.DESCRIPTOR.services_by_name
+        return connect_router({services["AuthService"]: AuthApi(), services["SessionService"]: SessionApi()})
+
+    def refuse(self, error: ServiceError, status: int) -> Response:
+        """Return a Connect error."""
+        from resonance.gateway.dialects.resonance.connect import refusal
+
+        return refusal(error, status)
+
+    def door(self) -> Door:
+        """Return the WebSocket half."""
+        from resonance.gateway.dialects.resonance.codec import ResonanceCodec
+        from resonance.gateway.ws.doors import Door
+
+        return Door(self.name, ResonanceCodec())
+
+    def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
+        """Return what Resonance's services call on logic."""
+        from resonance.gateway.dialects.resonance.servants import ChatServant
+
+        return (ChatServant(services),)

@@ -1,0 +1,20 @@
+"""The registry: what the configuration can name is what there is, and no two dialects want the same."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from resonance.config import Settings
+from resonance.config.settings import Dialects
+from resonance.gateway.dialects import DIALECTS, enabled
+
+
+def test_every_dialect_is_on_by_default_and_can_be_off() -> None:
+    assert [dialect.name for dialect in enabled(Settings())] == [dialect.name for dialect in DIALECTS]
+    assert enabled(Settings(dialects=Dialects(enabled=()))) == []
+
+
+def test_no_two_dialects_own_a_path() -> None:
+    for one, other in combinations(DIALECTS, 2):
+        assert not set(one.prefixes) & set(other.prefixes)
+        assert not set(one(Settings()).door().paths) & set(other(Settings()).door().paths)
