@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from resonance.config.settings import HttpLimits, WsConfig
 from resonance.domain.closes import Close
@@ -101,7 +102,7 @@ class ToyDoor(Door):
 @pytest.fixture
 async def toys(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
     """A gateway with the toy dialect."""
-    monkeypatch.setattr(conftest, "DOORS", (ToyDoor("toy", ToyCodec(), paths=("/toy/ws",)),))
+    monkeypatch.setattr(conftest, "DOORS", (ToyDoor("toy", ToyCodec(), paths=("/toy/ws",), subprotocol="toy.v1"),))
     async with running(WsConfig(), HttpLimits()) as gateway:
         yield gateway
 
@@ -126,6 +127,14 @@ async def test_a_request_chooses_its_dialect(toys: Gateway, path: str, query: st
     async with connect(f"ws://127.0.0.1:{toys.port}{path}?token=good-ann{query}", **options) as client:
         assert await said(client) == {"hello": "ann"}
         assert client.subprotocol == next(iter(options.get("subprotocols", [])), None)
+
+
+async def test_the_native_subprotocol_is_no_dialects(toys: Gateway) -> None:
+    async with connect(
+        toys.url(), subprotocols=[Subprotocol("resonance.v1"), Subprotocol("bearer.good-ann")]
+    ) as client:
+        assert b"hello" not in cast(bytes, await client.recv())
+        assert client.subprotocol == "resonance.v1"
 
 
 async def test_the_token_chooses_where_the_request_does_not(toys: Gateway) -> None:

@@ -1,6 +1,6 @@
 """Which dialect a connection speaks, decided by the first of these that says so:
 
-1. the client names it: `?dialect=`, a subprotocol `{dialect}.v1`, or a path of that dialect alone;
+1. the client names it: `?dialect=`, or a subprotocol or a path of that dialect alone;
 2. the request has the shape of a dialect's (Nexo's clients send `send_id`);
 3. its token was issued to clients of a dialect;
 4. its first message has the shape of a dialect's; until then it is greeted and pushed to in native protobuf.
@@ -35,17 +35,14 @@ class Door:
         name: as in `?dialect=` and in the claim of tokens.
         codec: what its connections speak.
         paths: where only its clients connect, beside /ws.
+        subprotocol: what a client may offer to say that it speaks this dialect, "" for none.
     """
 
-    def __init__(self, name: str, codec: Codec, paths: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, codec: Codec, paths: Sequence[str] = (), subprotocol: str = "") -> None:
         self.name = name
         self.codec = codec
         self.paths = tuple(paths)
-
-    @property
-    def subprotocol(self) -> str:
-        """What a client may offer to say that it speaks this dialect."""
-        return f"{self.name}.v1"
+        self.subprotocol = subprotocol
 
     def claims(self, request: UpgradeRequest) -> bool:
         """Say whether a request can only be of this dialect's clients."""
@@ -81,7 +78,7 @@ class Doors:
         self._dialects = tuple(dialects)
         self._by_name = {door.name: door for door in (*NATIVE, *dialects)}
         self._by_path = {path: door for door in dialects for path in door.paths}
-        self._by_subprotocol = {door.subprotocol: door for door in dialects}
+        self._by_subprotocol = {door.subprotocol: door for door in dialects if door.subprotocol}
         self.paths = frozenset({PATH, *self._by_path})
 
     def choose(self, request: UpgradeRequest) -> Door | None:

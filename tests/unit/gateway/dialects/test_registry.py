@@ -7,11 +7,17 @@ from itertools import combinations
 from resonance.config import Settings
 from resonance.config.settings import Dialects
 from resonance.gateway.dialects import DIALECTS, enabled
+from resonance.gateway.ws.handshake import SUBPROTOCOL
 
 
 def test_every_dialect_is_on_by_default_and_can_be_off() -> None:
     assert [dialect.name for dialect in enabled(Settings())] == [dialect.name for dialect in DIALECTS]
     assert enabled(Settings(dialects=Dialects(enabled=()))) == []
+
+
+def test_no_dialect_takes_the_native_clients_for_its_own() -> None:
+    for dialect in DIALECTS:
+        assert dialect(Settings()).door().subprotocol != SUBPROTOCOL
 
 
 def test_no_two_dialects_own_a_path() -> None:
