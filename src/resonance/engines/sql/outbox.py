@@ -16,13 +16,7 @@ async def emit(tx: Tx, key: str, payload: Payload) -> None:
     Args:
         key: what the order is kept for: a conversation id or a user id.
     """
-    await tx.run(
-        "INSERT INTO outbox (key, kind, payload, created_at) VALUES (:key, :kind, :payload, :now)",
-        key=key,
-        kind=payload.kind,
-        payload=encode(payload),
-        now=tx.now,
-    )
+    await tx.emit(key, payload.kind, encode(payload))
 
 
 async def outbox(tx: Tx, after: int, limit: int, kinds: Sequence[str]) -> OutboxPage:

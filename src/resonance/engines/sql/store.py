@@ -34,18 +34,22 @@ from resonance.domain.model import (
     Reader,
     ReadState,
     RequestStatus,
+    SyncPage,
     User,
     UserChanges,
     UserStatus,
 )
-from resonance.engines.sql import accounts, conversations, devices, entries, friends, groups, house, inbox, outbox
+from resonance.engines.sql import accounts, conversations, devices, entries, friends, groups, house, inbox, outbox, sync
+from resonance.engines.sql.lists import chunks
 from resonance.engines.sql.tx import Tx
+from resonance.observe import metrics
 from resonance.ports.store import (
     DeadLetter,
     FriendEdge,
     Key,
     NewDevice,
     OpenedDevice,
+    OutboxPage,
     Relation,
     Rotation,
     Store,
@@ -58,6 +62,10 @@ Command = Callable[Concatenate[Tx, P], Coroutine[Any, Any, T]]
 """A command over a transaction, with the store method's own parameters after it."""
 
 
+SLICE = 100
+"""Rows that background work touches in one transaction: well below 2 ms."""
+
+
 class SqlStore(Store):
     """Every command that is the same in all engines. The port documents them."""
 
@@ -68,6 +76,19 @@ class SqlStore(Store):
     @abstractmethod
     async def _write(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a command in a transaction that is durable when this returns."""
+
+    @abstractmethod
+    async def _write_later(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for background work, behind whatever somebody waits for."""
+
+    @property
+    @abstractmethod
+    def _tombstones_ms(self) -> int:
+        """How long deletions are remembered."""
+
+    @abstractmethod
+    async def _grown(self, position: int, timeout_s: float) -> bool:
+        """Wait until the outbox has an event after `position`; return whether it has one."""
 
     async def info(self) -> StoreInfo:
         return await self._read(house.info)
@@ -216,8 +237,24 @@ class SqlStore(Store):
     async def read_inbox(self, user_id: str, cursor: int, limit: int) -> InboxPage:
         return await self._write(inbox.read_inbox, user_id, cursor, limit)
 
+    async def sync(self, user_id: str, token: str, limit: int) -> SyncPage:
+        return await self._read(sync.sync, user_id, token, limit, self._tombstones_ms)
+
+    async def fill_inbox(self, user_ids: Sequence[str], limit: int) -> None:
+        for user_id in user_ids:
+            await self._write(inbox.fill_inbox, user_id, limit)
+
+    async def outbox(self, after: int, limit: int, wait_ms: int, kinds: Sequence[str] = ()) -> OutboxPage:
+        page = await self._read(outbox.outbox, after, limit, kinds)
+        if page.end > after or not wait_ms or not await self._grown(after, wait_ms / 1000):
+            return page
+        return await self._read(outbox.outbox, after, limit, kinds)
+
     async def consumer_position(self, consumer: str) -> int:
         return await self._read(outbox.consumer_position, consumer)
+
+    async def commit_position(self, consumer: str, position: int) -> None:
+        await self._write_later(outbox.commit_position, consumer, position)
 
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
         return await self._write(outbox.park, consumer, event, error, attempts)
@@ -227,3 +264,22 @@ class SqlStore(Store):
 
     async def unpark(self, consumer: str, position: int) -> None:
         return await self._write(outbox.unpark, consumer, position)
+
+    # ------------------------------------------------------------ housekeeping, in slices
+
+    async def touch_last_seen(self, user_ids: Sequence[str], at: int) -> None:
+        for part in chunks(user_ids, SLICE):
+            await self._write_later(house.touch_last_seen, part, at)
+
+    async def prune(self, keep_events: int, tombstones_before: int, limit: int) -> int:
+        old = await self._read(house.find_old, keep_events, tombstones_before, limit)
+        deleted = 0
+        for first in range(old.first_event, old.last_event + 1, SLICE):
+            last = min(first + SLICE - 1, old.last_event)
+            deleted += await self._write_later(house.delete_events, first, last)
+        for devices in chunks(old.devices, SLICE):
+            deleted += await self._write_later(house.delete_devices, devices, tombstones_before)
+        for friends in chunks(old.friends, SLICE):
+            deleted += await self._write_later(house.delete_friends, friends, tombstones_before)
+        metrics.repo_pruned.inc(deleted)
+        return deleted

@@ -44,6 +44,13 @@ class Tx(ABC):
     async def many(self, sql: str, rows: Iterable[Mapping[str, object]]) -> None:
         """Run a statement once per row of parameters."""
 
+    @abstractmethod
+    async def emit(self, key: str, kind: str, payload: bytes) -> None:
+        """Write an event; its position is above that of everything committed before, and becomes visible with it.
+
+        An engine whose transactions overlap gives positions last, and lets one transaction at a time do so.
+        """
+
 
 def run_sync(command: Coroutine[Any, Any, T]) -> T:
     """Run a command whose transaction never suspends to its end, without an event loop."""

@@ -19,6 +19,7 @@ READER_CACHE_KIB = 16_384
 BUSY_TIMEOUT_S = 1.0
 """How long a statement waits for a lock that somebody outside holds before it is refused."""
 
+_EVENT = "INSERT INTO outbox (key, kind, payload, created_at) VALUES (?, ?, ?, ?)"
 _ENGINE_FAILURES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -102,6 +103,10 @@ class SqliteTx(Tx):
     async def many(self, sql: str, rows: Iterable[Mapping[str, object]]) -> None:
         self.outbox_head = None
         self.connection.executemany(sql, cast("Iterable[Any]", rows))
+
+    async def emit(self, key: str, kind: str, payload: bytes) -> None:
+        row = (key, kind, payload, self.now)
+        self.outbox_head = self.connection.execute(_EVENT, row).lastrowid
 
 
 def wall_ms() -> int:

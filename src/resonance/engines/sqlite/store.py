@@ -10,27 +10,20 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from resonance.config.settings import StoreConfig
-from resonance.domain.model import AppendOutcome, NewEntry, SyncPage
-from resonance.engines.sql import house, inbox, outbox, sync
-from resonance.engines.sql.lists import chunks
+from resonance.domain.model import AppendOutcome, NewEntry
+from resonance.engines.sql.bell import Bell
 from resonance.engines.sql.store import Command, SqlStore
 from resonance.engines.sql.tx import run_sync
 from resonance.engines.sqlite.append import append
-from resonance.engines.sqlite.bell import Bell
 from resonance.engines.sqlite.checkpoint import Checkpointer
 from resonance.engines.sqlite.connection import Clock, connect, unavailable
 from resonance.engines.sqlite.lock import FileLock
 from resonance.engines.sqlite.migrate import migrate
 from resonance.engines.sqlite.readers import Readers
 from resonance.engines.sqlite.writer import Lane, Writer
-from resonance.observe import metrics
-from resonance.ports.store import OutboxPage
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-SLICE = 100
-"""Rows that background work touches in one go: well below 2 ms."""
 
 
 class SqliteStore(SqlStore):
@@ -106,43 +99,16 @@ class SqliteStore(SqlStore):
         return await self._writer.submit(lambda tx: run_sync(command(tx, *args, **kwargs)), Lane.HOT)
 
     async def _write_later(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a command in the background lane."""
         return await self._writer.submit(lambda tx: run_sync(command(tx, *args, **kwargs)), Lane.BACKGROUND)
+
+    @property
+    def _tombstones_ms(self) -> int:
+        return int(self._config.tombstones * 1000)
+
+    async def _grown(self, position: int, timeout_s: float) -> bool:
+        return await self._bell.wait_beyond(position, timeout_s)
 
     # ------------------------------------------------------------ commands in a way of their own
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:
         return await self._writer.submit(lambda tx: append(tx, entries), Lane.HOT)
-
-    async def sync(self, user_id: str, token: str, limit: int) -> SyncPage:
-        return await self._read(sync.sync, user_id, token, limit, int(self._config.tombstones * 1000))
-
-    async def fill_inbox(self, user_ids: Sequence[str], limit: int) -> None:
-        for user_id in user_ids:
-            await self._write(inbox.fill_inbox, user_id, limit)
-
-    async def outbox(self, after: int, limit: int, wait_ms: int, kinds: Sequence[str] = ()) -> OutboxPage:
-        page = await self._read(outbox.outbox, after, limit, kinds)
-        if page.end > after or not wait_ms or not await self._bell.wait_beyond(after, wait_ms / 1000):
-            return page
-        return await self._read(outbox.outbox, after, limit, kinds)
-
-    async def commit_position(self, consumer: str, position: int) -> None:
-        await self._write_later(outbox.commit_position, consumer, position)
-
-    async def touch_last_seen(self, user_ids: Sequence[str], at: int) -> None:
-        for part in chunks(user_ids, SLICE):
-            await self._write_later(house.touch_last_seen, part, at)
-
-    async def prune(self, keep_events: int, tombstones_before: int, limit: int) -> int:
-        old = await self._read(house.find_old, keep_events, tombstones_before, limit)
-        deleted = 0
-        for first in range(old.first_event, old.last_event + 1, SLICE):
-            last = min(first + SLICE - 1, old.last_event)
-            deleted += await self._write_later(house.delete_events, first, last)
-        for devices in chunks(old.devices, SLICE):
-            deleted += await self._write_later(house.delete_devices, devices, tombstones_before)
-        for friends in chunks(old.friends, SLICE):
-            deleted += await self._write_later(house.delete_friends, friends, tombstones_before)
-        metrics.repo_pruned.inc(deleted)
-        return deleted
