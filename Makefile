@@ -15,7 +15,10 @@ test: dev ## run every suite (long matrices: make soak)
 	@$(BIN)/python scripts/suites.py
 
 test-fast: dev ## run what takes seconds
-	@$(BIN)/pytest -q -n 2 -m "not slow and not faults" tests
+	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres" tests
+
+engines: ## install the database servers that the tests start (Debian packages; needs root)
+	@scripts/engines.sh
 
 check: dev ## lint, types, layers and contracts
 	@$(BIN)/ruff check .
@@ -68,4 +71,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help run test test-fast check format proto bench soak lock clean dev
+.PHONY: help run test test-fast engines check format proto bench soak lock clean dev

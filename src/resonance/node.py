@@ -206,14 +206,11 @@ class Node:
     # ------------------------------------------------------------ parts
 
     async def _open_store(self) -> Store:
-        """Open the embedded store and keep house in it."""
-        from resonance.engines.sqlite.store import SqliteStore
+        """Open the store and keep house in it."""
         from resonance.repo.role import RepoRole
+        from resonance.stores import make_store
 
-        settings = self._settings.store
-        if settings.synchronous != "full":
-            log.warning("a power cut can lose acked messages", **{"store.synchronous": settings.synchronous})
-        store = SqliteStore(paths.database(self._settings), settings)
+        store = make_store(self._settings)
         await store.start()
 
         async def close() -> None:
@@ -221,7 +218,7 @@ class Node:
             await store.join()
 
         self._on_close(close)
-        repo = RepoRole(store, settings)
+        repo = RepoRole(store, self._settings.store)
         repo.start()
         self._on_close(repo.close)
         return store

@@ -198,7 +198,11 @@ class Talker:
                 await self.news.wait()
 
 
-def stored(database: Path, conversation: str) -> list[tuple[int, str, str, str]]:
+Row = tuple[int, str, str, str]
+"""A stored message: seq, sender, key, content."""
+
+
+def stored(database: Path, conversation: str) -> list[Row]:
     """Return (seq, sender, key, content) of a conversation, straight from the file."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
@@ -210,7 +214,7 @@ def stored(database: Path, conversation: str) -> list[tuple[int, str, str, str]]
         connection.close()
 
 
-def check(talkers: list[Talker], rows: list[tuple[int, str, str, str]]) -> None:
+def check(talkers: list[Talker], rows: list[Row]) -> None:
     """Compare histories: nothing acked lost, nothing doubled, no hole, no reorder."""
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1)), "a hole, or a seq twice"
     keys = [row[2] for row in rows]

@@ -13,6 +13,7 @@ from resonance.cli.options import DataDir, Env, Folder, load_options
 from resonance.cli.plain import fail
 
 if TYPE_CHECKING:
+    from resonance.config import Settings
     from resonance.engines.sqlite.backup import Progress
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -21,16 +22,23 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) -> None:
     """Bring the database to this version's tables.
 
-    `resonance serve` and `resonance repo` do it by themselves when they start; this command does it ahead of time. It
-    needs the server to be stopped.
+    `resonance serve` and `resonance repo` do it by themselves when they start; this command does it ahead of time. On
+    SQLite it needs the server to be stopped.
 
     \b
     Example:
       resonance migrate --data-dir /var/lib/resonance
     """
+    import asyncio
+
+    from resonance.config.paths import database
     from resonance.engines.sqlite import migrate as engine
 
-    path = _database(data_dir, config, env)
+    settings = load_options("repo", config, env, data_dir).settings
+    if settings.store.kind == "postgres":
+        typer.echo(asyncio.run(_migrate_postgres(settings)))
+        return
+    path = database(settings)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(path):
         before = engine.current_version(path) if path.exists() else ""
@@ -57,7 +65,7 @@ def backup(
     """
     from resonance.engines.sqlite.backup import backup as copy
 
-    source = _database(data_dir, config, env)
+    source = _embedded(data_dir, config, env, "pg_dump --format=custom")
     if not source.exists():
         fail(f"there is no database at {source}: --data-dir names the folder that holds it")
     with _progress("Copying") as progress:
@@ -85,7 +93,7 @@ def restore(
     """
     from resonance.engines.sqlite.backup import restore as put_back
 
-    target = _database(data_dir, config, env)
+    target = _embedded(data_dir, config, env, "pg_restore, then write a new `epoch` into the table meta")
     with _progress("Restoring") as progress:
         kept = put_back(source, target, progress, replace=force)
     typer.echo(f"{target}: restored from {source}")
@@ -97,10 +105,24 @@ def restore(
     )
 
 
-def _database(data_dir: Path | None, folder: Path | None, env: str | None) -> Path:
+def _embedded(data_dir: Path | None, folder: Path | None, env: str | None, instead: str) -> Path:
+    """Return the path of the SQLite file, or say with what another engine's data is copied."""
     from resonance.config.paths import database
 
-    return database(load_options("repo", folder, env, data_dir).settings)
+    settings = load_options("repo", folder, env, data_dir).settings
+    if settings.store.kind != "sqlite":
+        fail(f"store.kind is {settings.store.kind}, which has tools of its own for that: {instead}")
+    return database(settings)
+
+
+async def _migrate_postgres(settings: Settings) -> str:
+    from resonance.stores import make_store
+
+    store = make_store(settings)
+    await store.start()
+    store.close()
+    await store.join()
+    return "PostgreSQL: is at this version's tables"
 
 
 @contextmanager

@@ -279,20 +279,22 @@ def _with_store(settings: Settings, instead: str, work: Callable[[Store], Awaita
 async def _open_store(settings: Settings, instead: str, *, create: bool) -> AsyncIterator[Store]:
     from resonance.config.paths import database
     from resonance.domain.errors import Code, ServiceError
-    from resonance.engines.sqlite.store import SqliteStore
     from resonance.observe.logging import configure
+    from resonance.stores import make_store
 
     configure(settings.observability.log, "cli")
+    embedded = settings.store.kind == "sqlite"
     path = database(settings)
-    if create:
+    if embedded and create:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    elif not path.exists():
+    elif embedded and not path.exists():
         fail(f"there is no database at {path}: --data-dir names the folder that holds it")
-    store = SqliteStore(path, settings.store)
+    store = make_store(settings)
     try:
         await store.start()
     except ServiceError as error:
-        raise ServiceError(Code.STORAGE_UNAVAILABLE, f"{error.message}.\nWhile it runs, {instead}") from error
+        way_out = f".\nWhile it runs, {instead}" if embedded else ""
+        raise ServiceError(Code.STORAGE_UNAVAILABLE, error.message + way_out) from error
     try:
         yield store
     finally:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from resonance.config.settings import Rpc, StoreConfig
+from resonance.engines.postgres import pool
+from resonance.engines.postgres.store import PostgresStore
 from resonance.engines.sqlite import connection
 from resonance.engines.sqlite.migrate import migrate
 from resonance.engines.sqlite.store import SqliteStore
@@ -18,9 +22,12 @@ from resonance.rpc.channel import open_channel
 from resonance.rpc.loopback import loopback
 from resonance.rpc.remote import remote
 from resonance.rpc.server import RpcServer
+from tests.engines.postgres import PostgresServer, postgres_server
 
-SHARES = {"sqlite": 1.0, "loopback": 0.15, "grpc": 0.15}
+SHARES = {"sqlite": 1.0, "loopback": 0.15, "grpc": 0.15, "postgres": 0.15}
 """The ways to reach a store, and how much of the random search is worth doing there: a binding has no states."""
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('meta', 'alembic_version')"
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +64,36 @@ async def over_grpc(engine: Store, folder: Path) -> AsyncIterator[Store]:
         await server.terminate()
 
 
-@pytest.fixture(params=SHARES)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL."""
+    with postgres_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def on_postgres(server: PostgresServer) -> AsyncIterator[Store]:
+    """Run the engine on an empty database; migrating takes longer than most tests, so it is emptied instead of made."""
+    engine = PostgresStore(StoreConfig(kind="postgres", url=SecretStr(server.url("postgres")), connections=4))
+    await engine.start()
+    connection = await asyncpg.connect(server.url("postgres"))
+    tables = ", ".join(row[0] for row in await connection.fetch(_TABLES))
+    await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+    await connection.close()
+    try:
+        yield engine
+    finally:
+        engine.close()
+        await engine.join()
+
+
+@pytest.fixture(params=[*list(SHARES)[:-1], pytest.param("postgres", marks=pytest.mark.postgres)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> AsyncIterator[Store]:
     """A started, empty store."""
+    if request.param == "postgres":
+        async with on_postgres(request.getfixturevalue("postgres")) as engine:
+            yield engine
+        return
     path = tmp_path / migrated.name
     shutil.copyfile(migrated, path)
     async with started(path) as engine:
@@ -84,8 +118,10 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A function that lets the store's clock jump ahead by so many ms."""
     real, ahead = connection.wall_ms, [0]
     monkeypatch.setattr(connection, "wall_ms", lambda: real() + ahead[0])
+    clock = pool.CLOCK
 
     def jump(ms: int) -> None:
         ahead[0] += ms
+        monkeypatch.setattr(pool, "_NOW", f"SELECT {clock} + {ahead[0]}")
 
     return jump

@@ -17,11 +17,6 @@ from resonance.config.settings import Section, Settings
 
 SOURCE = Path(__file__).parents[3] / "src" / "resonance"
 
-ALLOWED: dict[str, str] = {
-    "store.kind": "names the only engine there is so far; a value that is none is refused when it is loaded",
-}
-"""Keys that no code reads, each with the reason why it is there all the same."""
-
 
 def section_classes(model: type[Section] = Settings, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the class name and the dotted name of every section."""
@@ -129,9 +124,5 @@ def test_the_check_sees_what_is_read(source: str, expected: set[str]) -> None:
 
 
 def test_every_key_is_read_somewhere() -> None:
-    unused = sorted(set(keys()) - keys_read() - set(ALLOWED))
+    unused = sorted(set(keys()) - keys_read())
     assert unused == [], f"nothing reads {', '.join(unused)}"
-
-
-def test_every_exception_is_still_one() -> None:
-    assert [name for name in ALLOWED if name in keys_read() or name not in keys()] == []

@@ -67,7 +67,26 @@ SLICE = 100
 
 
 class SqlStore(Store):
-    """Every command that is the same in all engines. The port documents them."""
+    """Every command that is the same in all engines. The port documents them.
+
+    Lifecycle: `start`, `close` (stop accepting), `join` (drain), `terminate` (drop what waits).
+    """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Bring the tables up to date and begin to serve. Raises ServiceError STORAGE_UNAVAILABLE."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop accepting commands; those under way go on."""
+
+    @abstractmethod
+    async def join(self) -> None:
+        """Wait until everything accepted is done. Call `close` before."""
+
+    @abstractmethod
+    def terminate(self) -> None:
+        """Drop what waits. `join` still has to be awaited."""
 
     @abstractmethod
     async def _read(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -277,9 +296,9 @@ class SqlStore(Store):
         for first in range(old.first_event, old.last_event + 1, SLICE):
             last = min(first + SLICE - 1, old.last_event)
             deleted += await self._write_later(house.delete_events, first, last)
-        for devices in chunks(old.devices, SLICE):
-            deleted += await self._write_later(house.delete_devices, devices, tombstones_before)
-        for friends in chunks(old.friends, SLICE):
-            deleted += await self._write_later(house.delete_friends, friends, tombstones_before)
+        for part in chunks(old.devices, SLICE):
+            deleted += await self._write_later(house.delete_devices, part, tombstones_before)
+        for pairs in chunks(old.friends, SLICE):
+            deleted += await self._write_later(house.delete_friends, pairs, tombstones_before)
         metrics.repo_pruned.inc(deleted)
         return deleted

@@ -1,0 +1,96 @@
+"""A PostgreSQL server of the tests' own: it may not run as root, so root lends it the package's user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+NEEDS = "the Debian package postgresql"
+TIMEOUT_S = 60.0
+
+
+class PostgresServer:
+    """A server on loopback.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str) -> str:
+        """Return the address of one database."""
+        return f"postgresql://resonance@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        """Make the cluster. Its collation is not C on purpose: ours must hold in any database."""
+        arguments = ["--username=resonance", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync"]
+        subprocess.run(
+            _as_user([_binary("initdb"), f"--pgdata={self._folder}/data", *arguments]), check=True, stdout=-3
+        )
+
+    def start(self, *settings: str) -> None:
+        """Start the server and wait until it answers."""
+        options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}", *settings]
+        command = [_binary("postgres"), "-D", f"{self._folder}/data", "-p", str(self.port)]
+        with (self._folder / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                _as_user([*command, *(part for option in options for part in ("-c", option))]), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + TIMEOUT_S
+        ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, check=False).returncode:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "postgres.log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: `fast`, or `immediate` as a crash does."""
+        command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", mode]
+        subprocess.run(_as_user(command), check=True, stdout=-3)
+        if self._process is not None:
+            self._process.wait(TIMEOUT_S)
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server for a while."""
+    folder = Path(tempfile.mkdtemp(prefix="resonance-postgres-"))
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    server = PostgresServer(folder)
+    try:
+        server.create()
+        server.start()
+        yield server
+        server.stop("immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binary(name: str) -> str:
+    return str(BINARIES[0] / name)
+
+
+def _as_user(command: list[str]) -> list[str]:
+    return (
+        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command] if os.getuid() == 0 else command
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
