@@ -391,3 +391,19 @@ async def test_a_body_that_is_no_utf8(mallory: User) -> None:
     with pytest.raises(HttpError) as refused:
         await call(mallory.url, "POST", "/api/v1/messages", b'{"content": "\xff"}', mallory.token)
     assert refused.value.problem["code"] == "malformed_packet"
+
+
+async def test_a_client_that_still_writes_a_body_that_is_too_large_sees_why_it_is_refused(mallory: User) -> None:
+    """An answer before the body has come would end as a broken connection under the client's hands."""
+    host, _, port = mallory.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    size, piece = 2 << 20, b"x" * 32_768
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n\r\n"
+    writer.write(head.encode())
+    answer = asyncio.create_task(reader.readline())
+    assert not (await asyncio.wait({answer}, timeout=0.2))[0], "answered before the body came"
+    for _ in range(size // len(piece)):
+        writer.write(piece)
+        await writer.drain()
+    assert b" 413 " in await answer
+    writer.close()

@@ -30,8 +30,17 @@ class RateLimit:
         await self._app(scope, receive, send)
 
 
+READ_ON_MOST = 16 << 20
+"""Bytes of a body that is too large which are still read, and thrown away, before it is refused."""
+
+
 class BodyLimit:
-    """Refuses bodies over the limit: announced ones unread, chunked ones at the chunk that goes over."""
+    """Refuses bodies over the limit: announced ones once they came, chunked ones at the chunk that goes over.
+
+    The server closes a connection whose request was answered before its body had come, and a client that still writes
+    would then see a broken connection and not our answer. What is enormous, and what waits for permission
+    (`Expect: 100-continue`), is refused unread all the same.
+    """
 
     def __init__(self, app: ASGIApp, limit: int, refusals: Refusals) -> None:
         self._app = app
@@ -42,8 +51,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limit:
+            if int(announced) <= READ_ON_MOST and "expect" not in headers:
+                await _read_on(receive)
             refusal = ServiceError(Code.TOO_LARGE, self._refusal())
             await self._refusals.at(scope["path"], refusal)(scope, receive, send)
             return
@@ -62,3 +74,9 @@ class BodyLimit:
 
     def _refusal(self) -> str:
         return f"the body is over {self._limit} bytes (http.max_body)"
+
+
+async def _read_on(receive: Receive) -> None:
+    """Read a body to its end, or until the client goes away."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
+        pass
