@@ -494,7 +494,8 @@ class Store(ABC):
     async def fill_inbox(self, user_ids: Sequence[str], limit: int) -> None:
         """Make the inbox rows that these users' visible entries lack, at most `limit` a user; idempotent.
 
-        Rows get positions from the owner's own counter, in one transaction per owner, so a reader that has seen
+        What lacks is found beside the writers, and written in slices, so that a user of a thousand groups holds up
+        nobody. A slice gets its positions from the owner's own counter in one transaction, so a reader that has seen
         position p never finds a new row below p.
         """
 
@@ -531,8 +532,8 @@ class Store(ABC):
         """Record an event that could not be processed, or one that waits behind such an event of the same key."""
 
     @abstractmethod
-    async def parked(self, consumer: str, limit: int) -> list[DeadLetter]:
-        """Return a consumer's dead letters in order."""
+    async def parked(self, consumer: str, limit: int, after: int = 0) -> list[DeadLetter]:
+        """Return a consumer's dead letters in order, from behind position `after` on."""
 
     @abstractmethod
     async def unpark(self, consumer: str, position: int) -> None:

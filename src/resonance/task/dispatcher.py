@@ -200,17 +200,22 @@ class Dispatcher:
             await self._retry_parked(processor)
 
     async def _retry_parked(self, processor: Processor) -> None:
-        keys: set[str] = set()
-        for letter in await self._store.parked(processor.name, PARKED_PAGE):
-            event = letter.event
-            if event.key in keys:
-                continue
-            try:
-                await processor.process([event])
-            except Exception as exc:  # as before: it stays parked, and so does what waits behind it
-                keys.add(event.key)
-                log.warning("event stays parked", processor=processor.name, position=event.position, error=str(exc))
-                continue
-            await self._store.unpark(processor.name, event.position)
-        remaining = await self._store.parked(processor.name, PARKED_PAGE)
-        self._parked_keys[processor.name] = {letter.event.key for letter in remaining}
+        """Try every dead letter once, page by page; of a key that still fails, only the first."""
+        failing: set[str] = set()
+        after = 0
+        while letters := await self._store.parked(processor.name, PARKED_PAGE, after):
+            for letter in letters:
+                if letter.event.key not in failing and not await self._retry(processor, letter.event):
+                    failing.add(letter.event.key)
+            after = letters[-1].event.position
+        self._parked_keys[processor.name] = failing
+
+    async def _retry(self, processor: Processor, event: Event) -> bool:
+        """Try a dead letter again; return whether it is done and gone."""
+        try:
+            await processor.process([event])
+        except Exception as exc:  # as before: it stays parked, and so does what waits behind it
+            log.warning("event stays parked", processor=processor.name, position=event.position, error=str(exc))
+            return False
+        await self._store.unpark(processor.name, event.position)
+        return True

@@ -6,9 +6,11 @@ import asyncio
 from functools import partial
 from itertools import count
 
+import pytest
 from hypothesis import strategies as st
 
 from resonance.domain.errors import Code
+from resonance.engines.sql import store as shared
 from resonance.ports.store import Store
 from tests.contract.store.making import Examples, change, for_all, group, join, leave, people, refused, say, state
 
@@ -82,6 +84,33 @@ class InboxSuite:
     async def test_a_negative_cursor_is_refused(self, store: Store) -> None:
         with refused(Code.INVALID_ARGUMENT, "-1"):
             await store.read_inbox("anna", -1, 10)
+
+    async def test_many_fillers_at_once_give_every_entry_one_place(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Slices of several fillers alternate; a reader that follows meanwhile skips nothing."""
+        monkeypatch.setattr(shared, "SLICE", 2)
+        await people(store, "anna", "bert", "carl")
+        chats = [(await store.open_single("anna", name)).id for name in ("bert", "carl")]
+
+        async def talk(chat: str, name: str) -> None:
+            for _ in range(15):
+                await say(store, chat, name)
+
+        async def follow() -> Seen:
+            seen: Seen = []
+            cursor = 0
+            while len(seen) < 30:
+                page = await store.read_inbox("anna", cursor, 7)
+                seen += [(row.entry.conversation_id, row.entry.seq) for row in page.items]
+                cursor = page.cursor
+            return seen
+
+        async with asyncio.timeout(30):
+            readers = asyncio.gather(*(follow() for _ in range(3)))
+            await asyncio.gather(talk(chats[0], "bert"), talk(chats[1], "carl"), store.fill_inbox(["anna"], 100))
+            everything = [(chat, seq) for chat in chats for seq in range(1, 16)]
+            assert [sorted(seen) for seen in await readers] == [sorted(everything)] * 3
 
     async def test_a_cursor_never_skips_however_the_inbox_was_filled(self, store: Store, examples: Examples) -> None:
         steps = st.lists(st.sampled_from(["say a", "say b", "fill", "read"]), max_size=25)

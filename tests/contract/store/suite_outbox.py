@@ -108,6 +108,7 @@ class OutboxSuite:
         assert letters[0].parked_at > 0
         await store.unpark("c", 1)
         assert [letter.event.position for letter in await store.parked("c", 1)] == [2]
+        assert [letter.event.position for letter in await store.parked("c", 9, 2)] == [3]
 
     async def test_pruning_keeps_what_a_consumer_still_needs(self, store: Store) -> None:
         await chatter(store, 6)

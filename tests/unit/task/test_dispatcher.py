@@ -57,8 +57,8 @@ class ListBus(Bus):
         return len(self.events) - self.read
 
     # the two methods of the store that a dispatcher uses
-    async def parked(self, consumer: str, limit: int) -> list[DeadLetter]:
-        return self.letters[:limit]
+    async def parked(self, consumer: str, limit: int, after: int = 0) -> list[DeadLetter]:
+        return [letter for letter in self.letters if letter.event.position > after][:limit]
 
     async def unpark(self, consumer: str, position: int) -> None:
         self.letters = [letter for letter in self.letters if letter.event.position != position]
@@ -134,6 +134,19 @@ async def test_dead_letters_are_tried_again_at_the_start_in_their_order(monkeypa
     await run(bus, recorder, monkeypatch)
     assert recorder.done == [2, 4]
     assert bus.letters == []
+
+
+async def test_every_key_with_a_dead_letter_waits_and_every_letter_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many there are: more keys than a page of dead letters holds."""
+    many = 2 * module.PARKED_PAGE + 7
+    bus = ListBus([event(many + n, f"key{n}") for n in range(1, many)])
+    bus.letters = [DeadLetter("recorder", event(n, f"key{n}"), "was bad", 3, 0) for n in range(1, many)]
+    recorder = Recorder({n: [ValueError("bad")] for n in range(1, many) if n != many - 2})
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [many - 2, many + many - 2]
+    assert len(bus.letters) == 2 * (many - 2)
 
 
 async def test_what_was_taken_is_not_lost_when_the_store_goes_away_while_more_is_awaited(

@@ -5,12 +5,14 @@ Rows are made on demand by the reader, or ahead of time by task; both come here,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from resonance.domain.errors import invalid
 from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import InboxItem, InboxPage
 from resonance.domain.windows import Window, clamp, sees
+from resonance.engines.sql.queries import all_in
 from resonance.engines.sql.rows import ENTRY, entry_row, qualified
 from resonance.engines.sql.tx import Row, Tx
 
@@ -20,6 +22,10 @@ _LOGS = f"""
     FROM conversations c LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = :owner
     WHERE c.id IN (SELECT conversation_id FROM members WHERE user_id = :owner UNION SELECT '{OPEN_CONVERSATION}')
 """  # noqa: S608 - a constant
+_FILLED = (
+    "SELECT conversation_id, max(seq) AS filled FROM inbox WHERE owner = :owner AND conversation_id IN (:values) "
+    "GROUP BY conversation_id"
+)
 _ROWS = f"""
     SELECT {qualified(ENTRY, "e")}, i.position, coalesce(m.min_seq, 1) AS min_seq, m.max_seq
     FROM inbox i JOIN entries e ON e.conversation_id = i.conversation_id AND e.seq = i.seq
@@ -28,7 +34,7 @@ _ROWS = f"""
 """  # noqa: S608 - constants
 
 
-class _Missing(NamedTuple):
+class Missing(NamedTuple):
     """An entry that the inbox lacks; by order of time, and within a conversation of seq."""
 
     created_at: int
@@ -36,16 +42,15 @@ class _Missing(NamedTuple):
     seq: int
 
 
-async def fill_inbox(tx: Tx, owner: str, limit: int) -> None:
-    """Make up to `limit` rows that one owner's inbox lacks (see `Store.fill_inbox`)."""
-    missing: list[_Missing] = []
+async def missing(tx: Tx, owner: str, limit: int) -> list[Missing]:
+    """Return the first entries that one owner's inbox lacks, at most `limit`; of each conversation without a hole."""
+    found: list[Missing] = []
     for row in await tx.all(_LOGS, owner=owner):
-        missing += await _missing(tx, row, limit)
-    if missing:
-        await _insert(tx, owner, sorted(missing)[:limit])
+        found += await _missing(tx, row, limit)
+    return sorted(found)[:limit]
 
 
-async def _missing(tx: Tx, log: Row, limit: int) -> list[_Missing]:
+async def _missing(tx: Tx, log: Row, limit: int) -> list[Missing]:
     """Return the first visible entries of one log that have no row yet."""
     seqs = clamp(_window(log), (log["filled"] or 0) + 1, 0, log["head"])[:limit]
     if not seqs:
@@ -56,32 +61,51 @@ async def _missing(tx: Tx, log: Row, limit: int) -> list[_Missing]:
         first=seqs[0],
         last=seqs[-1],
     )
-    return [_Missing(row["created_at"], log["id"], row["seq"]) for row in rows]
+    return [Missing(row["created_at"], log["id"], row["seq"]) for row in rows]
 
 
-async def _insert(tx: Tx, owner: str, entries: list[_Missing]) -> None:
-    """Give these entries the next positions of the owner's counter."""
-    row = await tx.one("SELECT position FROM inbox_heads WHERE owner = :owner", owner=owner)
-    if row is None:
-        await tx.run("INSERT INTO inbox_heads (owner, position) VALUES (:owner, 0)", owner=owner)
-    head = 0 if row is None else int(row["position"])
+async def insert(tx: Tx, owner: str, entries: Sequence[Missing]) -> None:
+    """Give entries that were found `missing` the next positions of the owner's counter.
+
+    Another filler may have been quicker. Whatever it wrote of a conversation is written up to there, because nobody
+    leaves a hole; so what lies beyond the last row of each conversation is still missing.
+    """
+    ids = [entry.conversation_id for entry in entries]
+    rows = await all_in(tx, _FILLED, ids, owner=owner)
+    filled = {row["conversation_id"]: int(row["filled"]) for row in rows}
+    left = [entry for entry in entries if entry.seq > filled.get(entry.conversation_id, 0)]
+    head = await _counter(tx, owner)
     await tx.many(
         "INSERT INTO inbox (owner, position, conversation_id, seq) VALUES (:owner, :position, :id, :seq)",
         [
             {"owner": owner, "position": head + n, "id": entry.conversation_id, "seq": entry.seq}
-            for n, entry in enumerate(entries, 1)
+            for n, entry in enumerate(left, 1)
         ],
     )
     await tx.run(
-        "UPDATE inbox_heads SET position = :position WHERE owner = :owner", owner=owner, position=head + len(entries)
+        "UPDATE inbox_heads SET position = :position WHERE owner = :owner", owner=owner, position=head + len(left)
     )
 
 
-async def read_inbox(tx: Tx, user_id: str, cursor: int, limit: int) -> InboxPage:
-    """See `Store.read_inbox`. Rows of a window that is over are passed over, and the cursor passes them."""
+async def _counter(tx: Tx, owner: str) -> int:
+    """Return the last position that was given to an owner."""
+    row = await tx.one("SELECT position FROM inbox_heads WHERE owner = :owner", owner=owner)
+    if row is None:
+        await tx.run("INSERT INTO inbox_heads (owner, position) VALUES (:owner, 0)", owner=owner)
+    return 0 if row is None else int(row["position"])
+
+
+def check_cursor(cursor: int) -> None:
+    """Refuse what is no cursor. Raises ServiceError INVALID_ARGUMENT."""
     if cursor < 0:
         raise invalid("cursor", f"{cursor} is not a cursor: 0 or what a page returned is allowed")
-    await fill_inbox(tx, user_id, limit + 1)
+
+
+async def read_inbox(tx: Tx, user_id: str, cursor: int, limit: int) -> InboxPage:
+    """Read on behind a cursor (`Store.read_inbox`), once the inbox was filled.
+
+    Rows of a window that is over are passed over, and the cursor passes them.
+    """
     rows = await tx.all(_ROWS, owner=user_id, cursor=cursor, limit=limit + 1)
     page = rows[:limit]
     items = [InboxItem(row["position"], entry_row(row)) for row in page if sees(_window(row), row["seq"])]

@@ -70,12 +70,13 @@ async def park(tx: Tx, consumer: str, event: Event, error: str, attempts: int) -
     )
 
 
-async def parked(tx: Tx, consumer: str, limit: int) -> list[DeadLetter]:
+async def parked(tx: Tx, consumer: str, limit: int, after: int) -> list[DeadLetter]:
     """See `Store.parked`."""
     rows = await tx.all(
         f"SELECT {EVENT}, error, attempts, parked_at FROM dead_letters "  # noqa: S608
-        "WHERE consumer = :consumer ORDER BY position LIMIT :limit",
+        "WHERE consumer = :consumer AND position > :after ORDER BY position LIMIT :limit",
         consumer=consumer,
+        after=after,
         limit=limit,
     )
     return [DeadLetter(consumer, event_row(row), row["error"], row["attempts"], row["parked_at"]) for row in rows]

@@ -254,14 +254,17 @@ class SqlStore(Store):
         return await self._read(entries.readers, conversation_id, seq, limit)
 
     async def read_inbox(self, user_id: str, cursor: int, limit: int) -> InboxPage:
-        return await self._write(inbox.read_inbox, user_id, cursor, limit)
+        inbox.check_cursor(cursor)
+        await self.fill_inbox([user_id], limit + 1)
+        return await self._read(inbox.read_inbox, user_id, cursor, limit)
 
     async def sync(self, user_id: str, token: str, limit: int) -> SyncPage:
         return await self._read(sync.sync, user_id, token, limit, self._tombstones_ms)
 
     async def fill_inbox(self, user_ids: Sequence[str], limit: int) -> None:
         for user_id in user_ids:
-            await self._write(inbox.fill_inbox, user_id, limit)
+            for part in chunks(await self._read(inbox.missing, user_id, limit), SLICE):
+                await self._write(inbox.insert, user_id, part)
 
     async def outbox(self, after: int, limit: int, wait_ms: int, kinds: Sequence[str] = ()) -> OutboxPage:
         page = await self._read(outbox.outbox, after, limit, kinds)
@@ -278,8 +281,8 @@ class SqlStore(Store):
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
         return await self._write(outbox.park, consumer, event, error, attempts)
 
-    async def parked(self, consumer: str, limit: int) -> list[DeadLetter]:
-        return await self._read(outbox.parked, consumer, limit)
+    async def parked(self, consumer: str, limit: int, after: int = 0) -> list[DeadLetter]:
+        return await self._read(outbox.parked, consumer, limit, after)
 
     async def unpark(self, consumer: str, position: int) -> None:
         return await self._write(outbox.unpark, consumer, position)
