@@ -36,6 +36,7 @@ class Logins:
         clock: Clock,
         accounts: AccountsConfig,
         auth: Auth,
+        monotonic: Clock,
     ) -> None:
         self._store = store
         self._devices = devices
@@ -48,10 +49,10 @@ class Logins:
         self._grace_ms = int(auth.refresh_grace * 1000)
         window_ms = int(accounts.attempts_window * 1000)
         self._failures = LoginThrottle(
-            Throttle(accounts.attempts_per_account, window_ms, clock),
-            Throttle(accounts.attempts_per_address, window_ms, clock),
+            Throttle(accounts.attempts_per_account, window_ms, monotonic),
+            Throttle(accounts.attempts_per_address, window_ms, monotonic),
         )
-        self._registrations = Throttle(accounts.registrations_per_address, window_ms, clock)
+        self._registrations = Throttle(accounts.registrations_per_address, window_ms, monotonic)
 
     async def register(self, wish: Registration) -> Tokens:
         """Create an account and log it in (`Accounts.register`)."""

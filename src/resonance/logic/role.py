@@ -41,6 +41,11 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def monotonic_ms() -> int:
+    """Return ms on a clock that is never set: for how long something lasts."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class LogicRole:
     """Everything of logic. `start` before anything is asked of `services`, `link` or `delivery`."""
 
@@ -63,9 +68,11 @@ class LogicRole:
 
     def _build_services(self, secret: bytes) -> LogicServices:
         settings, store, states = self._settings, self._store, self._states
-        devices = Devices(store, self._links, wall_ms, int(settings.auth.cache_ttl * 1000))
+        devices = Devices(store, self._links, monotonic_ms, int(settings.auth.cache_ttl * 1000))
         signer = Signer(secret, settings.auth.issuer, wall_ms)
-        logins = Logins(store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth)
+        logins = Logins(
+            store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth, monotonic_ms
+        )
         return LogicServices(
             accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms),
             friends=FriendsLogic(store, self._presence, states, settings.friends),

@@ -22,7 +22,7 @@ class Throttle:
     Args:
         limit: attempts in one window; further ones are refused.
         window_ms: the window's length.
-        clock: ms.
+        clock: ms; one that never goes back, or a correction of the time would lock people out for as long.
     """
 
     def __init__(self, limit: int, window_ms: int, clock: Clock, capacity: int = CAPACITY) -> None:

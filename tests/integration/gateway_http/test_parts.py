@@ -45,7 +45,7 @@ class Logic:
 
 async def test_an_answer_is_trusted_for_its_time() -> None:
     logic, clock = Logic(), Clock()
-    authenticator = Authenticator(logic.authenticate, 2, clock=clock)
+    authenticator = Authenticator(logic.authenticate, 2, clock=clock, wall=Clock())
     for now, asked in ((1_000.0, 1), (1_001.9, 1), (1_002.0, 2), (1_003.9, 2)):
         clock.now = now
         assert (await authenticator.authenticate("t")).caller.device_id == "device of t"
@@ -53,17 +53,17 @@ async def test_an_answer_is_trusted_for_its_time() -> None:
 
 
 async def test_an_answer_is_not_trusted_beyond_the_tokens_end() -> None:
-    logic, clock = Logic(expires_at=1_000_500), Clock()
-    authenticator = Authenticator(logic.authenticate, 60, clock=clock)
+    logic, wall = Logic(expires_at=1_000_500), Clock()
+    authenticator = Authenticator(logic.authenticate, 60, clock=Clock(), wall=wall)
     await authenticator.authenticate("t")
-    clock.now = 1_000.5
+    wall.now = 1_000.5
     await authenticator.authenticate("t")
     assert len(logic.asked) == 2
 
 
 async def test_without_a_time_every_request_asks() -> None:
     logic = Logic()
-    authenticator = Authenticator(logic.authenticate, 0, clock=Clock())
+    authenticator = Authenticator(logic.authenticate, 0, clock=Clock(), wall=Clock())
     for _ in range(3):
         await authenticator.authenticate("t")
     assert len(logic.asked) == 3
@@ -71,7 +71,7 @@ async def test_without_a_time_every_request_asks() -> None:
 
 async def test_refusals_are_not_remembered() -> None:
     logic = Logic()
-    authenticator = Authenticator(logic.authenticate, 60, clock=Clock())
+    authenticator = Authenticator(logic.authenticate, 60, clock=Clock(), wall=Clock())
     for _ in range(2):
         with pytest.raises(ServiceError, match="token_invalid"):
             await authenticator.authenticate("bad")
@@ -80,7 +80,7 @@ async def test_refusals_are_not_remembered() -> None:
 
 async def test_memory_is_bounded_and_the_oldest_answer_goes() -> None:
     logic = Logic()
-    authenticator = Authenticator(logic.authenticate, 60, limit=2, clock=Clock())
+    authenticator = Authenticator(logic.authenticate, 60, limit=2, clock=Clock(), wall=Clock())
     for token in ("a", "b", "c", "b", "c", "a"):
         await authenticator.authenticate(token)
     assert logic.asked == ["a", "b", "c", "a"]
@@ -88,7 +88,7 @@ async def test_memory_is_bounded_and_the_oldest_answer_goes() -> None:
 
 async def test_forgotten_devices_are_asked_for_again() -> None:
     logic = Logic()
-    authenticator = Authenticator(logic.authenticate, 60, clock=Clock())
+    authenticator = Authenticator(logic.authenticate, 60, clock=Clock(), wall=Clock())
     for token in ("a", "b"):
         await authenticator.authenticate(token)
     authenticator.forget(["device of a"])
@@ -99,7 +99,7 @@ async def test_forgotten_devices_are_asked_for_again() -> None:
 
 async def test_an_answer_that_was_under_way_when_devices_were_forgotten_is_not_remembered() -> None:
     logic = Logic()
-    authenticator = Authenticator(logic.authenticate, 60, clock=Clock())
+    authenticator = Authenticator(logic.authenticate, 60, clock=Clock(), wall=Clock())
     logic.gate.clear()
     asking = asyncio.ensure_future(authenticator.authenticate("a"))
     await asyncio.sleep(0)  # it has asked and waits at the gate

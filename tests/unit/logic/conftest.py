@@ -72,9 +72,17 @@ class World:
         self.states = States(store)
         self.passwords = Passwords(settings.accounts)
         self.signer = Signer(b"s" * 32, settings.auth.issuer, self.clock)
-        self.device_states = Devices(store, self.kicks, self.clock, int(settings.auth.cache_ttl * 1000))
+        cache_ms = int(settings.auth.cache_ttl * 1000)
+        self.device_states = Devices(store, self.kicks, self.clock.monotonic, cache_ms)
         logins = Logins(
-            store, self.device_states, self.signer, self.passwords, self.clock, settings.accounts, settings.auth
+            store,
+            self.device_states,
+            self.signer,
+            self.passwords,
+            self.clock,
+            settings.accounts,
+            settings.auth,
+            self.clock.monotonic,
         )
         self.accounts = AccountsLogic(
             store, logins, self.device_states, self.signer, self.passwords, self.online, self.clock

@@ -141,6 +141,16 @@ async def test_failed_logins_are_throttled_until_the_window_ends(worlds: Worlds)
     await world.accounts.login(RIGHT)
 
 
+async def test_a_correction_of_the_time_locks_nobody_out_for_longer(worlds: Worlds) -> None:
+    world = worlds.make(accounts={"attempts_per_account": 1})
+    await world.register("ann")
+    await refused(world.accounts.login(WRONG), Code.WRONG_CREDENTIALS)
+    world.clock.set_back(3_600)
+    await refused(world.accounts.login(RIGHT), Code.RATE_LIMITED)
+    world.clock.advance(300)
+    await world.accounts.login(RIGHT)
+
+
 async def test_many_guesses_at_once_are_throttled_too(worlds: Worlds) -> None:
     world = worlds.make(accounts={"attempts_per_account": 3})
     await world.register("ann")

@@ -12,7 +12,7 @@ from resonance.domain.model import Principal
 
 class _Remembered(NamedTuple):
     principal: Principal
-    until: float  # on the clock of the Authenticator
+    until: float  # on the monotonic clock of the Authenticator
 
 
 class Authenticator:
@@ -29,7 +29,8 @@ class Authenticator:
         ttl: float,
         *,
         limit: int = 10_000,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Begin with nothing remembered.
 
@@ -37,12 +38,14 @@ class Authenticator:
             ask: `Accounts.authenticate`.
             ttl: seconds that an answer is trusted (auth.cache_ttl); 0 asks every time.
             limit: answers remembered at most; the oldest goes first.
-            clock: wall clock in seconds, because tokens end by wall time.
+            clock: in seconds, never set, for how long an answer is trusted.
+            wall: in seconds, by which tokens end.
         """
         self._ask = ask
         self._ttl = ttl
         self._limit = limit
         self._clock = clock
+        self._wall = wall
         self._remembered: dict[str, _Remembered] = {}  # by token, the oldest answer first
         self._forgets = 0  # calls of `forget`; an answer that was under way meanwhile is not remembered
 
@@ -54,7 +57,7 @@ class Authenticator:
         """
         now = self._clock()
         known = self._remembered.get(token)
-        if known is not None and now < known.until:
+        if known is not None and now < known.until and self._wall() * 1000 < known.principal.expires_at:
             return known.principal
         forgets = self._forgets
         principal = await self._ask(token)
@@ -81,4 +84,4 @@ class Authenticator:
         self._drop_over(now)
         if len(self._remembered) >= self._limit:
             del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = _Remembered(principal, min(now + self._ttl, principal.expires_at / 1000))
+        self._remembered[token] = _Remembered(principal, now + self._ttl)
