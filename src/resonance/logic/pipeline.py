@@ -25,6 +25,7 @@ from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
 from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
 from resonance.logic.delivery import LiveDelivery
+from resonance.logic.fences import Fences, Place, behind, keeps_order, place_of
 from resonance.logic.first_contact import check_first_contact
 from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
@@ -60,6 +61,7 @@ class Pipeline:
         self._settings = settings
         self._strangers = friends.strangers
         self._clock = clock
+        self._fences = Fences(time.monotonic)
         rate = settings.per_user_per_second
         self._buckets = TokenBuckets(rate, time.monotonic) if rate else None
         # items that wait for a commit, in arrival order, each with where its answer goes
@@ -91,7 +93,10 @@ class Pipeline:
         room = 0 if self._closing else self._settings.queue_limit - len(self._queue)
         if room < len(items):
             busy = ServiceError(Code.BUSY)
-            sink.answer([refused(item, item.conversation_id, busy) for item in items[max(room, 0) :]])
+            rest = items[max(room, 0) :]
+            for item in rest:
+                self._fences.put_up(sink.gateway, item, busy)
+            sink.answer([refused(item, item.conversation_id, busy) for item in rest])
             items = items[: max(room, 0)]
         self._queue.extend([(sink, item) for item in items])
         if items:
@@ -134,6 +139,8 @@ class Pipeline:
             except Exception:
                 log.exception("batch failed", items=len(queued))
                 batch.refuse_rest(ServiceError(Code.INTERNAL))
+        for index, refusal in sorted(batch.refusals.items()):
+            self._fences.put_up(batch.sinks[index].gateway, batch.items[index], refusal)
         batch.send_answers()
         for outcome, count in batch.outcomes().items():
             metrics.logic_messages.labels(outcome).inc(count)
@@ -158,6 +165,8 @@ class Pipeline:
         for last_try in (False, True):
             states = await self._load_states(batch, pending)
             allowed, forbidden = await self._check(batch, pending, states, charge=not last_try)
+            if batch.refusals:
+                allowed = _in_order(batch, allowed)
             stale = await self._append(batch, allowed) if allowed else []
             again = sorted(stale + forbidden)
             if last_try:
@@ -202,10 +211,13 @@ class Pipeline:
         checked: list[Checked] = []
         forbidden: list[int] = []
         conversations, buckets = batch.conversations, self._buckets
+        fences = self._fences or None
         for message_id, index in zip(self._ids.take(len(pending)), pending, strict=True):
             item = batch.items[index]
             _, _, sender, key, _, _, kind, content, extra, _ = item
             try:
+                if fences is not None:
+                    fences.pass_or_refuse(batch.sinks[index].gateway, item)
                 cached = states.get(conversations[index]) or await self._first_contact(item, states)
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
                     forbidden.append(index)
@@ -281,6 +293,22 @@ class Pipeline:
         except ServiceError:
             body = b""
         return Key(item.sender, item.client_msg_id, body)
+
+
+def _in_order(batch: Batch, allowed: list[Checked]) -> list[Checked]:
+    """Refuse those of the allowed items that would overtake one that was refused for now; return the rest."""
+    first: dict[Place, int] = {}
+    for index, refusal in sorted(batch.refusals.items()):
+        if keeps_order(batch.items[index], refusal):
+            first.setdefault(place_of(batch.sinks[index].gateway, batch.items[index]), index)
+    rest = []
+    for checked in allowed:
+        index = checked[0]
+        if first.get(place_of(batch.sinks[index].gateway, batch.items[index]), index) < index:
+            batch.refusals[index] = behind()
+        else:
+            rest.append(checked)
+    return rest
 
 
 def _peer(item: SendItem) -> UserId:

@@ -17,8 +17,8 @@ MAX_ATTEMPTS = 8
 class Outgoing:
     """Messages that are not settled yet, in the order they were made.
 
-    A retryable refusal holds back everything that is not on its way yet, so that a server in need is left alone and
-    the order is kept as well as it can be: what was on its way already may be stored before the refused one.
+    A retryable refusal holds back everything that is not on its way yet, so that a server in need is left alone; what
+    was on its way already is refused by the server, too, until the first one comes again (docs/delivery.md).
     """
 
     def __init__(self, rng: random.Random) -> None:

@@ -1,0 +1,162 @@
+"""The messages of one connection to one conversation are stored in sending order, whatever is refused meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from resonance.config.settings import StoreConfig
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import SERVER_KEY_MARK
+from resonance.domain.model import AppendOutcome, NewEntry, SendItem
+from resonance.engines.sqlite.store import SqliteStore
+from resonance.logic.fences import LIFE_S, Fences
+from resonance.services.link import AnswerBatch, SendBatch
+from tests.unit.logic.live import Gateway, Live, route, running, text
+
+BUSY = ServiceError(Code.BUSY)
+
+
+class Moody(SqliteStore):
+    """A store whose appends fail at random: before anything was written, or with an outcome that nobody hears of."""
+
+    rng: random.Random | None = None
+
+    async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:
+        mood = 1.0 if self.rng is None else self.rng.random()
+        if mood < 0.3:
+            raise ServiceError(Code.STORAGE_UNAVAILABLE)
+        outcome = await super().append(entries)
+        if mood < 0.4:
+            raise ServiceError(Code.DEADLINE)
+        return outcome
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Moody]:
+    made = Moody(tmp_path / "resonance.db", StoreConfig())
+    await made.start()
+    yield made
+    made.close()
+    await made.join()
+
+
+@pytest.fixture
+async def live(store: Moody) -> AsyncIterator[Live]:
+    async with running(store, messages={"queue_limit": 12}) as made:
+        await made.people("ann", "bob")
+        yield made
+
+
+class Client:
+    """One connection with several messages in flight, which are sent again in order once all are answered."""
+
+    def __init__(self, gateway: Gateway, number: int, chat: str, rng: random.Random) -> None:
+        self.acked: set[str] = set()
+        self.sent: list[str] = []
+        self._gateway = gateway
+        self._number = number
+        self._chat = chat
+        self._rng = rng
+        self._ref = number << 32
+
+    async def talk(self, count: int) -> None:
+        while len(self.acked) < count:
+            while len(self.sent) < count and len(self.sent) - len(self.acked) < 4:
+                self.sent.append(f"c{self._number}-{len(self.sent)}")
+            await self._send([key for key in self.sent if key not in self.acked])
+
+    async def _send(self, keys: list[str]) -> None:
+        """Send messages, in one frame or in several, and note the answers."""
+        refs: dict[int, str] = {}
+        items: list[SendItem] = []
+        for key in keys:
+            self._ref += 1
+            refs[self._ref] = key
+            items.append(text(self._ref, "ann", self._chat, key, content=key)._replace(connection=self._number))
+        while items:
+            size = self._rng.randint(1, len(items))
+            self._gateway.send(SendBatch(items[:size]))
+            items = items[size:]
+            for _ in range(self._rng.randint(0, 3)):  # the pipeline takes what is there, so the rest is another batch
+                await asyncio.sleep(0)
+        await self._gateway.until(lambda: refs.keys() <= self._answers().keys())
+        self.acked |= {key for ref, key in refs.items() if not self._answers()[ref]}
+
+    def _answers(self) -> dict[int, str]:
+        return {answer.ref: answer.code for frame in self._gateway.of(AnswerBatch) for answer in frame.answers}
+
+
+async def test_order_survives_refusals_of_every_kind(live: Live, store: Moody) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    chat = (await store.open_single("ann", "bob")).id
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [route("ann", 1), route("ann", 2)])
+    clients = [Client(gateway, number, chat, rng) for number in (1, 2)]
+    store.rng = rng
+    await clients[0].talk(40)
+    await clients[1].talk(40)
+    store.rng = None
+    stored = [entry.client_msg_id for entry in await store.entries(chat, 1, 1_000)]
+    for client in clients:
+        assert [key for key in stored if key in client.acked] == client.sent
+
+
+def fences() -> tuple[Fences, list[float]]:
+    now = [0.0]
+    return Fences(lambda: now[0]), now
+
+
+def item(key: str, connection: int = 1, conversation: str = "c") -> SendItem:
+    return text(1, "ann", conversation, key)._replace(connection=connection)
+
+
+def refused(fence: Fences, candidate: SendItem) -> bool:
+    try:
+        fence.pass_or_refuse("g", candidate)
+    except ServiceError as error:
+        assert error.code is Code.BUSY  # noqa: PT017
+        return True
+    return False
+
+
+def test_what_follows_waits_for_the_first_that_was_refused() -> None:
+    fence, _ = fences()
+    fence.put_up("g", item("a"), BUSY)
+    fence.put_up("g", item("b"), BUSY)
+    assert refused(fence, item("b"))
+    assert not refused(fence, item("b", connection=2))
+    assert not refused(fence, item("b", conversation="d"))
+    assert not refused(fence, item("a"))
+    assert not refused(fence, item("b"))
+    assert not fence
+
+
+def test_a_client_that_gives_a_message_up_is_let_through_after_a_while() -> None:
+    fence, now = fences()
+    fence.put_up("g", item("a"), BUSY)
+    now[0] = LIFE_S - 0.1
+    assert refused(fence, item("b"))
+    now[0] = LIFE_S
+    assert not refused(fence, item("b"))
+
+
+@pytest.mark.parametrize(
+    ("refused_item", "refusal"),
+    [
+        (item("a"), ServiceError(Code.MUTED)),
+        (item("a", connection=0), BUSY),
+        (item(f"{SERVER_KEY_MARK}g.1.1"), BUSY),
+    ],
+    ids=["for good", "over HTTP", "without a key"],
+)
+def test_nothing_waits_for_what_will_not_come_again(refused_item: SendItem, refusal: ServiceError) -> None:
+    fence, _ = fences()
+    fence.put_up("g", refused_item, refusal)
+    assert not fence
