@@ -20,6 +20,13 @@ from resonance.gateway.http.app import create_app
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.health import Health
 from resonance.logic.role import LogicRole
+from resonance.ports.store import Store
+from resonance.rpc.loopback import loopback
+from resonance.services import LogicServices
+from resonance.services.accounts import Accounts
+from resonance.services.conversations import Conversations
+from resonance.services.friends import Friends
+from resonance.services.messages import Messages
 from tests.integration.gateway_http.harness import check_problem
 
 CHEAP = AccountsConfig(hash_memory_kib=8, hash_time=1, attempts_per_account=10_000, attempts_per_address=10_000)
@@ -68,20 +75,34 @@ async def login(app: FastAPI, name: str) -> Person:
 
 
 @asynccontextmanager
-async def running(folder: Path, settings: Settings | None = None) -> AsyncIterator[FastAPI]:
-    """Run logic on an empty store in this folder, and yield the app in front of it."""
+async def running(folder: Path, settings: Settings | None = None, *, split: bool = False) -> AsyncIterator[FastAPI]:
+    """Run logic on an empty store in this folder, and yield the app in front of it.
+
+    With `split` store, logic and app reach one another by bytes, as in processes of their own.
+    """
     settings = settings or Settings(accounts=CHEAP)
-    store = SqliteStore(folder / "resonance.db", settings.store)
-    await store.start()
-    logic = LogicRole(store, MemoryRoutes(), settings, b"x" * 32)
+    engine = SqliteStore(folder / "resonance.db", settings.store)
+    await engine.start()
+    store: Store = engine
+    logic = LogicRole(loopback(Store, store) if split else store, MemoryRoutes(), settings, b"x" * 32)
     await logic.start()
+    services = _apart(logic.services) if split else logic.services
     health = Health()
     health.clear("start")
     keys = count(1)
-    authenticator = Authenticator(logic.services.accounts.authenticate, settings.auth.cache_ttl)
+    authenticator = Authenticator(services.accounts.authenticate, settings.auth.cache_ttl)
     try:
-        yield create_app(logic.services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}")
+        yield create_app(services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}")
     finally:
         await logic.close()
-        store.close()
-        await store.join()
+        engine.close()
+        await engine.join()
+
+
+def _apart(services: LogicServices) -> LogicServices:
+    return LogicServices(
+        loopback(Accounts, services.accounts),
+        loopback(Friends, services.friends),
+        loopback(Conversations, services.conversations),
+        loopback(Messages, services.messages),
+    )

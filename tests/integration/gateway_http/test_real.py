@@ -12,10 +12,10 @@ from resonance.domain.errors import Code
 from tests.integration.gateway_http.real import login, register, running
 
 
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
+@pytest.fixture(params=["one process", "split"])
+async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FastAPI]:
     """Return an app on an empty store."""
-    async with running(tmp_path) as made:
+    async with running(tmp_path, split=request.param == "split") as made:
         yield made
 
 

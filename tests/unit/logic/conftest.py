@@ -25,6 +25,7 @@ from resonance.logic.states import States
 from resonance.logic.tokens import Signer
 from resonance.ports.store import Store
 from resonance.services.accounts import Registration, Tokens
+from tests.unit.logic.binding import BINDINGS, bound
 from tests.unit.logic.clocks import FakeClock
 
 CHEAP_HASHES = {"hash_memory_kib": 8, "hash_time": 1}
@@ -65,6 +66,7 @@ class World:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
+        store = bound(store)
         self.settings = settings
         self.clock = FakeClock(time.time_ns() // 1_000_000)
         self.kicks = Kicks()
@@ -120,6 +122,14 @@ class Worlds:
         for world in self._made:
             world.passwords.close()
             await world.passwords.join()
+
+
+@pytest.fixture(autouse=True, params=BINDINGS)
+def binding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run every test twice: logic and its store in one process, and apart."""
+    name: str = request.param
+    monkeypatch.setattr("tests.unit.logic.binding.chosen", name)
+    return name
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from resonance.services.link import (
     UpFrame,
     Welcome,
 )
+from tests.unit.logic.binding import bound
 
 F = TypeVar("F")
 FOREVER = 2**52
@@ -143,6 +144,7 @@ class Live:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
+        store = bound(store)
         self.settings = settings
         self.hub: LinkHub  # from `running` on
         self.ahead_ms = 0  # how far logic's clock is ahead of the wall's
@@ -188,7 +190,7 @@ async def running(store: Store, **sections: dict[str, object]) -> AsyncIterator[
     await live.delivery.start_sweep()
     epoch = (await store.info()).epoch
     live.hub = LinkHub(
-        store,
+        bound(store),
         live.routes,
         live.links,
         live.pipeline,
