@@ -160,6 +160,21 @@ async def test_nothing_acked_is_lost_when_the_server_crashes_and_the_store_comes
         await store.join()
 
 
+async def test_a_transaction_whose_caller_went_away_ends_by_itself(stores: list[Store]) -> None:
+    await people(stores[0], "anna", "bert")
+    chat = await stores[0].open_single("anna", "bert")
+    calls = [asyncio.create_task(stores[0].append([item(chat, "anna", f"k{number}")])) for number in range(20)]
+    await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    with refused(Code.USER_NOT_FOUND):
+        await stores[0].open_single("anna", "nobody")
+    keys = {entry.client_msg_id for entry in await stores[1].entries(chat.id, 1, 100)}
+    assert keys >= {f"k{number}" for number in range(1, 20, 2)}
+    assert [entry.seq for entry in await stores[1].entries(chat.id, 1, 100)] == list(range(1, len(keys) + 1))
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

@@ -136,8 +136,14 @@ class Connections:
             raise ServiceError(Code.BUSY, f"{len(self._running)} commands wait for the store", retry_after_ms=100)
         task = asyncio.create_task(self._until_done(isolation, work, locks))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Forget a transaction; what it failed with is of no use to a caller that went away."""
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _until_done(self, isolation: Isolation, work: Work[T], locks: Work[None] | None) -> T:
         for attempt in range(ATTEMPTS):
