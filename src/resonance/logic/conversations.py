@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from resonance.config.settings import Groups
 from resonance.domain.errors import Code, ServiceError, invalid, no_conversation
-from resonance.domain.ids import ConversationId, UserId, check_handle, group_conversation_id, single_id
+from resonance.domain.ids import (
+    OPEN_CONVERSATION,
+    ConversationId,
+    UserId,
+    check_handle,
+    group_conversation_id,
+    single_id,
+)
 from resonance.domain.model import (
     Caller,
     ConversationKind,
@@ -38,6 +45,8 @@ from resonance.services.conversations import Conversations
 
 MAX_PAGE = 200
 MAX_MEMBER_PAGE = 500
+OPEN_NAME = "World"
+"""What everybody's conversation is called when it is made."""
 MAX_MUTE_S = 10 * 365 * 86_400
 ATTEMPTS = 4
 """How often a change is decided when others change the group meanwhile; then it is refused as busy."""
@@ -67,6 +76,11 @@ class ConversationsLogic(Conversations):
         if not await self._store.states([single_id(caller.user_id, peer)], []):
             await check_first_contact(self._store, caller.user_id, peer, strangers=self._strangers)
         made = await self._store.open_single(caller.user_id, peer)
+        self._states.learn(made)
+        return await self._store.conversation(caller.user_id, made.id)
+
+    async def open_to_all(self, caller: Caller) -> ConversationView:
+        made = await self._store.ensure_open(OPEN_CONVERSATION, OPEN_NAME)
         self._states.learn(made)
         return await self._store.conversation(caller.user_id, made.id)
 

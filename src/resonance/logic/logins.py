@@ -10,7 +10,7 @@ from dataclasses import replace
 from resonance.config.settings import AccountsConfig, Auth
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId, check_handle, check_new_handle
-from resonance.domain.model import Credentials, Device, DeviceState, NewUser, Platform, User, UserStatus
+from resonance.domain.model import Credentials, Device, DeviceState, NewUser, Platform, User, UserKind, UserStatus
 from resonance.logic import checks
 from resonance.logic.devices import Devices
 from resonance.logic.passwords import Passwords
@@ -72,7 +72,8 @@ class Logins:
                     nickname,
                     await self._passwords.hash(password),
                     avatar=avatar,
-                    first_is_admin=self._config.first_is_admin,
+                    kind=UserKind.GUEST if wish.guest else UserKind.HUMAN,
+                    first_is_admin=self._config.first_is_admin and not wish.guest,
                     invitation=invitation,
                 )
             )

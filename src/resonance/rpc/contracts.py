@@ -82,7 +82,7 @@ CONTRACTS: dict[object, Contract] = {
     Conversations: Contract(
         conversations_pb2.DESCRIPTOR.services_by_name["ConversationsService"],
         reads=_names("get page join_requests members"),
-        keyed=_names("open_single"),
+        keyed=_names("open_single open_to_all"),
         once=_names(
             """
             create_group set_member join decide_join add_members remove_member leave set_role transfer mute_member

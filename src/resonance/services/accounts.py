@@ -11,7 +11,12 @@ from resonance.domain.model import Caller, Device, PresenceState, Principal, Use
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A wish to register; registering logs in. `dialect` ("": native) is what the client speaks; tokens carry it."""
+    """A wish to register; registering logs in.
+
+    Attributes:
+        dialect: what the client speaks ("": native); tokens carry it.
+        guest: an account to look around with, which is said of it to everybody.
+    """
 
     user_id: str
     password: str
@@ -22,6 +27,7 @@ class Registration:
     device_name: str = ""
     address: str = ""
     dialect: str = ""
+    guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

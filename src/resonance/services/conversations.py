@@ -32,6 +32,10 @@ class Conversations(ABC):
         """
 
     @abstractmethod
+    async def open_to_all(self, caller: Caller) -> ConversationView:
+        """Return everybody's conversation, made when it does not exist: all users are its members from then on."""
+
+    @abstractmethod
     async def create_group(self, caller: Caller, group: NewGroup) -> ConversationView:
         """Create a group; repeating it with a caller-made group_id returns the same one.
 

@@ -15,7 +15,7 @@ from resonance.engines.postgres.listener import Listener
 from resonance.engines.postgres.migrate import migrate
 from resonance.engines.postgres.pool import Connections, Isolation, Work, dsn, unavailable
 from resonance.engines.postgres.tx import PostgresTx
-from resonance.engines.sql import conversations, entries, groups
+from resonance.engines.sql import conversations, entries, groups, house
 from resonance.engines.sql.bell import Bell
 from resonance.engines.sql.store import Command, SqlStore
 
@@ -47,15 +47,23 @@ def _own_member(user_id: str, conversation_id: str, *_: Any) -> Work[None]:
     return lock
 
 
+def _worker_ids(*_: Any) -> Work[None]:
+    async def lock(tx: PostgresTx) -> None:
+        await tx.connection.execute("LOCK TABLE workers IN EXCLUSIVE MODE")
+
+    return lock
+
+
 _LOCKS: dict[Callable[..., Any], Callable[..., Work[None]]] = {
     groups.change_group: _conversation(lambda change: change.conversation_id),
     groups.request_join: _conversation(lambda conversation_id, *_: conversation_id),
     groups.reject_join: _conversation(lambda conversation_id, *_: conversation_id),
     conversations.set_member: _own_member,
     entries.mark_read: _own_member,
+    house.lease_worker: _worker_ids,
 }
-"""Commands beside which appends to the same conversation never rest: they lock first what they depend on, where the
-others, which meet rarely, are serialised by the server and tried again."""
+"""Commands that meet others on the same rows all the time: they lock first what they depend on, where the rest, which
+meet rarely, are serialised by the server and tried again."""
 
 
 class PostgresStore(SqlStore):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from resonance.config.settings import Settings
 from resonance.gateway.dialect import Dialect
+from resonance.gateway.dialects.gochat import GoChatDialect
 from resonance.gateway.dialects.resonance import ResonanceDialect
 
-DIALECTS: tuple[type[Dialect], ...] = (ResonanceDialect,)
+DIALECTS: tuple[type[Dialect], ...] = (ResonanceDialect, GoChatDialect)
 
 
 def enabled(settings: Settings) -> list[Dialect]:

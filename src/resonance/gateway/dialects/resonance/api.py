@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resonance._proto.gateway.v1 import api_pb2 as pb
 from resonance.domain.errors import Code, ServiceError, invalid
+from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import ConversationKind, NewGroup
 from resonance.domain.windows import History
 from resonance.gateway.dialects.resonance.connect import Asked
@@ -67,7 +68,8 @@ class SessionApi:
         """Return the caller's sessions with their last messages."""
         caller = await asked.caller()
         views = await conversation_views(asked.context.services.conversations, caller, MAX_SESSIONS)
-        return pb.GetSessionListResponse(sessions=[session_info(view) for view in views])
+        shown = [view for view in views if view.conversation.kind is not ConversationKind.OPEN]
+        return pb.GetSessionListResponse(sessions=[session_info(view) for view in shown])
 
     async def create_session(self, request: pb.CreateSessionRequest, asked: Asked) -> pb.CreateSessionResponse:
         """Open the single session with somebody, or make a group."""
@@ -129,7 +131,11 @@ class SessionApi:
         page = await asked.context.services.messages.inbox(
             caller, request.cursor_id, _limit(request.limit, DELTA_LIMIT, DELTA_MOST)
         )
-        events = [pb.InboxEvent(inbox_id=item.position, message=push_message(item.entry)) for item in page.items]
+        events = [
+            pb.InboxEvent(inbox_id=item.position, message=push_message(item.entry))
+            for item in page.items
+            if item.entry.conversation_id != OPEN_CONVERSATION
+        ]
         return pb.PullInboxDeltaResponse(events=events, next_cursor_id=page.cursor, has_more=page.more)
 
 

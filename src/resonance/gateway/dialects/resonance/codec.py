@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resonance._proto.gateway.v1 import packet_pb2 as pb
 from resonance.domain.errors import ServiceError
+from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import Entry, SendAnswer
 from resonance.domain.signals import Signal
 from resonance.gateway.dialects.resonance.tables import fill_push, send_error
@@ -35,7 +36,9 @@ class ResonanceCodec(Codec):
         return packet.SerializeToString()
 
     def push(self, entry: Entry) -> bytes:
-        """Tell of an entry."""
+        """Tell of an entry, unless it is of everybody's conversation: its clients have no place for that."""
+        if entry.conversation_id == OPEN_CONVERSATION:
+            return b""
         packet = pb.WsPacket()
         fill_push(packet.push, entry)
         return packet.SerializeToString()

@@ -1,0 +1,135 @@
+"""GoChat's frames: one JSON object `{type, data, timestamp}` per text message (wire.md 3.2.4 and 5.3)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.model import Entry, SendAnswer
+from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
+from resonance.gateway.dialects.gochat.tables import kind_name, message
+from resonance.gateway.ws.codec import Codec
+from resonance.gateway.ws.commands import Command, Refused
+from resonance.protocol.commands import Chat, Pulse, Read, ReadAcked, Ready
+
+_KEY_MAX = 64
+
+
+class GoChatCodec(Codec):
+    """JSON in text messages. A packet is answered by what names it: its `tempMessageId`, else its `client_msg_id`."""
+
+    name = "gochat"
+    opcode = 1
+    accepts = frozenset({1})
+
+    def decode(self, payload: bytes) -> Command:
+        """Return what a client asks."""
+        try:
+            frame = orjson.loads(payload)
+        except orjson.JSONDecodeError as error:
+            raise ServiceError(Code.MALFORMED_PACKET, f"the frame is no JSON: {error}") from error
+        if not isinstance(frame, dict):
+            raise ServiceError(Code.MALFORMED_PACKET, "the frame is no JSON object")
+        data = frame.get("data")
+        fields = data if isinstance(data, dict) else {}
+        match frame.get("type"):
+            case "send-message":
+                return _chat(fields)
+            case "mark-read":
+                return Read("", _text(fields, "conversationId", "conversation_id"), _number(fields.get("seqId")))
+            case "ping":
+                return Pulse("")
+            case other:
+                refusal = ServiceError(Code.MALFORMED_PACKET, f"{str(other)[:40]!r} is no type of frame", field="type")
+                return Refused("", refusal)
+
+    def ack(self, answer: SendAnswer, ref: str) -> bytes:
+        """Answer a message. There is no refusal in this protocol: an `error` leaves the message without its ack."""
+        if answer.code:
+            return _frame("error", {"tempMessageId": ref, "code": answer.code, "message": answer.error or answer.code})
+        return _frame(
+            "message-ack",
+            {
+                "tempMessageId": ref,
+                "client_msg_id": answer.client_msg_id,
+                "messageId": str(answer.message_id),
+                "conversationId": answer.conversation_id,
+                "seqId": answer.seq,
+                "status": "success",
+            },
+        )
+
+    def push(self, entry: Entry) -> bytes:
+        """Tell of an entry."""
+        return _frame("new-message", {"conversationId": entry.conversation_id, "message": message(entry)})
+
+    def signal(self, signal: Signal) -> tuple[bytes, ...]:
+        """Tell of who comes and goes, who read, and what changed (the signals of seed 003)."""
+        match signal:
+            case Presence(user_id, online, _):
+                status = {"userId": user_id, "status": "online" if online else "offline"}
+                return (
+                    _frame("friend-online", {"userId": user_id, "online": online}),
+                    _frame("online-status", status),
+                )
+            case Receipt(conversation_id, user_id, read_seq):
+                fields = {"conversationId": conversation_id, "userId": user_id, "readSeq": read_seq}
+                return (_frame("message.receipt.updated", fields),)
+            case FriendChanged(action, user_id, _):
+                return (_frame("friend.status.changed", {"userId": user_id, "action": action}),)
+            case ConversationChanged(conversation_id, action, actor, user_ids, _):
+                changed = {"conversationId": conversation_id, "action": action, "actor": actor, "members": user_ids}
+                return (_frame("group.member.changed", changed),)
+            case _:
+                return ()
+
+    def fault(self, error: ServiceError, ref: str = "") -> bytes:
+        """Say why something was not done."""
+        return _frame("error", {"tempMessageId": ref, "code": error.code.text, "message": error.message})
+
+    def pulse(self) -> bytes:
+        """Answer a ping."""
+        return _frame("pong", {})
+
+    def read_ack(self, ack: ReadAcked) -> bytes:
+        """Say what is left unread."""
+        read = {"conversationId": ack.conversation_id, "readSeq": ack.read_seq, "unreadCount": ack.unread}
+        return _frame("mark-read-ack", read)
+
+    def ready(self, ready: Ready) -> bytes:
+        """Greet a client."""
+        return _frame("connected", {"userId": ready.user_id, "connectionId": ready.connection_id})
+
+
+def _chat(fields: dict[str, Any]) -> Chat:
+    """Return a message to send; its name is its key, too, so that sending it again is the same message."""
+    temporary = _text(fields, "tempMessageId")
+    key = _text(fields, "client_msg_id", "clientMsgId") or temporary[:_KEY_MAX]
+    return Chat(
+        seq=temporary or key,
+        conversation_id=_text(fields, "conversationId", "conversation_id"),
+        to_user="",
+        kind=kind_name(fields.get("messageType", fields.get("message_type", ""))),
+        content=_text(fields, "content"),
+        extra="",
+        client_msg_id=key,
+    )
+
+
+def _text(fields: dict[str, Any], *names: str) -> str:
+    """Return the first of these fields that is a text, "" for none."""
+    return next((value for name in names if isinstance(value := fields.get(name), str)), "")
+
+
+def _number(value: object) -> int:
+    """Return a number that may have come as a text; 0 (the end) for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
+
+
+def _frame(kind: str, data: dict[str, Any]) -> bytes:
+    return orjson.dumps({"type": kind, "data": data, "timestamp": time.time_ns() // 1_000_000})

@@ -1,0 +1,121 @@
+"""GoChat's frames and tables, without a server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resonance.domain.content import KIND_NAMES
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.model import ConversationKind, Entry, SendAnswer
+from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
+from resonance.gateway.dialects.gochat.codec import GoChatCodec
+from resonance.gateway.dialects.gochat.tables import KIND_NUMBERS, TYPES, iso, kind_name, words
+from resonance.gateway.ws.commands import Refused
+from resonance.protocol.commands import Chat, Pulse, Read
+
+CODEC = GoChatCodec()
+ENTRY = Entry("si_ann_bob", 5, 2**60 + 1, "ann", "k", 1, "hello", "", 5, 1_795_427_207_929)
+
+
+def frame(kind: str, **data: Any) -> bytes:
+    return json.dumps({"type": kind, "data": data}).encode()
+
+
+def test_a_message_of_the_web_client() -> None:
+    sent = frame("send-message", conversationId="world", content="hi", messageType="text", tempMessageId="temp_1_0.5")
+    assert CODEC.decode(sent) == Chat("temp_1_0.5", "world", "", "text", "hi", "", "temp_1_0.5")
+
+
+def test_a_message_of_the_other_generations() -> None:
+    sent = frame("send-message", conversation_id="c", content="hi", message_type=2, client_msg_id="k")
+    assert CODEC.decode(sent) == Chat("k", "c", "", "image", "hi", "", "k")
+
+
+@pytest.mark.parametrize("seq", [7, "7"])
+def test_other_frames(seq: object) -> None:
+    assert CODEC.decode(frame("mark-read", conversationId="c", seqId=seq)) == Read("", "c", 7)
+    assert CODEC.decode(b'{"type":"ping"}') == Pulse("")
+    refused = CODEC.decode(b'{"type":"dance"}')
+    assert isinstance(refused, Refused)
+    assert refused.error.code is Code.MALFORMED_PACKET
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"1", b'"x"', b"null"])
+def test_what_is_no_frame(payload: bytes) -> None:
+    with pytest.raises(ServiceError) as refused:
+        CODEC.decode(payload)
+    assert refused.value.code is Code.MALFORMED_PACKET
+
+
+_VALUES = st.one_of(st.none(), st.integers(-(2**70), 2**70), st.text(max_size=5), st.lists(st.none(), max_size=1))
+
+
+@given(st.sampled_from(["send-message", "mark-read", "ping", "x"]), st.dictionaries(st.text(max_size=3), _VALUES))
+def test_fields_of_the_wrong_type_are_as_none(kind: str, data: dict[str, Any]) -> None:
+    names = ["conversationId", "content", "messageType", "tempMessageId", "client_msg_id", "seqId"]
+    for name, value in zip(names, data.values(), strict=False):
+        data = data | {name: value}
+    try:
+        decoded = CODEC.decode(json.dumps({"type": kind, "data": data}).encode())
+    except ServiceError as error:
+        assert error.code is Code.MALFORMED_PACKET  # noqa: PT017
+        return
+    if isinstance(decoded, Chat):
+        assert all(isinstance(value, str) for value in decoded)
+    elif isinstance(decoded, Read):
+        assert 0 <= decoded.read_seq < 2**63
+
+
+def test_a_push_carries_its_ids_as_texts() -> None:
+    told = json.loads(CODEC.push(ENTRY))
+    assert (told["type"], told["data"]["conversationId"]) == ("new-message", "si_ann_bob")
+    message = told["data"]["message"]
+    assert (message["messageId"], message["senderId"]) == (str(2**60 + 1), "ann")
+    assert message["sendTime"] == "2026-11-23T09:46:47.929Z"
+    assert message["status"] == "sent"
+
+
+def test_a_refused_message_gets_an_error_and_no_ack() -> None:
+    refused = SendAnswer(1, 1, 0, 0, 0, 0, "c", "k", "muted", "you are muted")
+    told = json.loads(CODEC.ack(refused, "temp_1"))
+    assert told["type"] == "error"
+    assert told["data"] == {"tempMessageId": "temp_1", "code": "muted", "message": "you are muted"}
+
+
+@pytest.mark.parametrize(
+    ("signal", "kinds"),
+    [
+        (Presence("ann", True, 0), ["friend-online", "online-status"]),
+        (Receipt("c", "ann", 3), ["message.receipt.updated"]),
+        (FriendChanged("accepted", "ann", ""), ["friend.status.changed"]),
+        (ConversationChanged("c", "joined", "ann", ("bob",), 2), ["group.member.changed"]),
+        (ProfileChanged("ann"), []),
+    ],
+)
+def test_signals_are_frames(signal: Signal, kinds: list[str]) -> None:
+    assert [json.loads(told)["type"] for told in CODEC.signal(signal)] == kinds
+
+
+def test_the_tables_are_whole() -> None:
+    assert set(TYPES) == set(ConversationKind)
+    assert len(set(TYPES.values())) == len(TYPES)
+    assert {kind_name(number) for number in KIND_NUMBERS} <= set(KIND_NAMES)
+    assert (kind_name(99), kind_name(None), kind_name("text")) == ("", "", "text")
+    assert iso(0) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"action":"joined","actor":"ann","users":["bob","cid"],"count":2}', "bob, cid joined"),
+        ('{"action":"new one","actor":"ann","users":[]}', '{"action":"new one","actor":"ann","users":[]}'),
+        ("no JSON", "no JSON"),
+    ],
+)
+def test_system_entries_are_worded(content: str, expected: str) -> None:
+    assert words(ENTRY._replace(kind=6, content=content)) == expected
