@@ -150,8 +150,24 @@ class GatewayUplink:
 
     def _send_items(self, items: list[SendItem]) -> None:
         for start in range(0, len(items), BATCH_MAX):
-            self.send(SendBatch(items[start : start + BATCH_MAX]))
+            batch = items[start : start + BATCH_MAX]
+            try:
+                self.send(SendBatch(batch))
+            except ValueError:
+                self._send_apart(batch)
         metrics.uplink_unanswered.set(len(self._unanswered))
+
+    def _send_apart(self, items: list[SendItem]) -> None:
+        """Send the items of a batch that no packet carries one by one, and refuse those that it is because of.
+
+        Kept, such an item would stop everything behind it on this link and on each one after it.
+        """
+        for item in items:
+            try:
+                self.send(SendBatch([item]))
+            except ValueError as exc:
+                log.error("a decoder let through what no packet carries", connection=item.connection, error=str(exc))
+                self._on_answers([_unsendable(item)])
 
     # ------------------------------------------------------------ routes
 
@@ -279,3 +295,19 @@ class GatewayUplink:
         self._downlink.refuse(welcome.refused)
         if welcome.resync:
             self._downlink.resync()
+
+
+def _unsendable(item: SendItem) -> SendAnswer:
+    """Return the refusal of an item that no packet carries; its key is told as far as one can."""
+    return SendAnswer(
+        item.ref,
+        item.connection,
+        message_id=0,
+        seq=0,
+        ordinal=0,
+        created_at=0,
+        conversation_id="",
+        client_msg_id=item.client_msg_id.encode(errors="replace").decode(),
+        code=Code.INVALID_ARGUMENT.text,
+        error="a field holds half a surrogate pair, which is no character, or a number over 64 bits",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route, SendAnswer, SendItem
 from resonance.gateway.uplink import GatewayUplink
 from resonance.rpc.connector import Connection, Connector
+from resonance.rpc.frames import DOWN, UP
 from resonance.services.link import (
     AnswerBatch,
     DownFrame,
@@ -87,6 +89,7 @@ class FlakyLink(Connection):
         self.over = False
 
     def send(self, frame: UpFrame) -> None:
+        frame = UP.loads(UP.dumps(frame))
         if self.over:
             return
         if self.logic.rng.random() < self.logic.loss:
@@ -150,6 +153,42 @@ async def test_every_message_is_answered_once_and_in_order_over_lost_links(
     assert logic.log == sent
     assert [answer.client_msg_id for answer in collector.answered] == sent
     assert logic.links > 1
+
+
+UNSENDABLE = {"client_msg_id": "k\ud800", "conversation_id": "c\ud800", "content": "\ud800", "kind": 2**63}
+"""By field, what no packet can carry."""
+SENDER: dict[str, Any] = {"connection": 1, "sender": "ann", "extra": "", "trace": ""}
+
+
+@pytest.mark.parametrize("field", UNSENDABLE)
+@pytest.mark.parametrize("connected", [True, False], ids=["linked", "before the link"])
+@pytest.mark.parametrize("loss", [0, 0.15])
+async def test_a_message_that_no_packet_carries_is_refused_and_holds_up_nobody(
+    field: str, connected: bool, loss: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender is told; those around it are stored in order, over whatever links, and it never goes up again."""
+    monkeypatch.setattr("resonance.gateway.uplink.RETRY_FIRST_S", 0.001)
+    logic, collector = FlakyLogic(random.Random(1), loss), Collector()
+    uplink = make(logic, collector)
+    if connected:
+        await uplink.start()
+        await uplink.wait_connected()
+    message: dict[str, Any] = {"conversation_id": "c", "to_user": "", "kind": 1, "content": "hi"}
+    for number in range(20):
+        bad = {field: UNSENDABLE[field]} if number % 7 == 3 else {}
+        uplink.submit(**{"client_msg_id": f"k{number:02}", **message, **bad}, **SENDER)
+    if not connected:
+        await uplink.start()
+    async with asyncio.timeout(20):
+        await uplink.join()
+    await uplink.close()
+    good = [number for number in range(20) if number % 7 != 3]
+    assert logic.log == [f"k{number:02}" for number in good]
+    refused = [answer for answer in collector.answered if answer.code]
+    assert [answer.ref for answer in refused] == [4, 11, 18]
+    assert {(answer.code, answer.connection) for answer in refused} == {(Code.INVALID_ARGUMENT.text, 1)}
+    assert sorted(answer.ref for answer in collector.answered) == list(range(1, 21))
+    DOWN.dumps(AnswerBatch(collector.answered))  # what tells of it can be sent
 
 
 async def test_a_full_window_is_refused_as_busy() -> None:
