@@ -1,0 +1,103 @@
+import { Textarea } from "@mantine/core";
+import { SendHorizontal } from "lucide-react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { IconButton } from "@/ui/IconButton";
+import classes from "./Composer.module.css";
+import { EmojiPicker } from "./EmojiPicker";
+
+interface Props {
+  /** What was written here before and not sent. */
+  draft: string;
+  onDraft: (text: string) => void;
+  onTyping: () => void;
+  onSend: (text: string) => void;
+}
+
+/** What the server takes at most, in bytes of UTF-8 (`limits.max_content`). */
+export const MAX_BYTES = 16 * 1024;
+const TYPING_EVERY_MS = 3_000;
+const encoder = new TextEncoder();
+
+/** Where messages are written: Enter sends, Shift+Enter starts a line, and what is left unsent is kept. */
+export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
+  const { t } = useTranslation();
+  const input = useRef<HTMLTextAreaElement>(null);
+  const [text, setText] = useState(draft);
+  const told = useRef(0);
+  useEffect(() => {
+    if (matchMedia("(hover: hover)").matches) input.current?.focus();
+  }, []);
+
+  const change = (value: string) => {
+    setText(value);
+    onDraft(value);
+    if (value && Date.now() - told.current > TYPING_EVERY_MS) {
+      told.current = Date.now();
+      onTyping();
+    }
+  };
+  const over = encoder.encode(text).length - MAX_BYTES;
+  const ready = text.trim() !== "" && over <= 0;
+  const send = () => {
+    if (!ready) return;
+    onSend(text.trim());
+    told.current = 0;
+    setText("");
+    onDraft("");
+    input.current?.focus();
+  };
+  const pressed = (event: KeyboardEvent) => {
+    // while an input method composes, Enter chooses a word: it must not send half of one
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+  const insert = (emoji: string) => {
+    const { selectionStart: from = text.length, selectionEnd: to = text.length } = input.current ?? {};
+    change(text.slice(0, from) + emoji + text.slice(to));
+    requestAnimationFrame(() => {
+      input.current?.focus();
+      input.current?.setSelectionRange(from + emoji.length, from + emoji.length);
+    });
+  };
+
+  return (
+    <div className={classes.root}>
+      <div className={classes.box}>
+        <EmojiPicker onPick={insert} />
+        <Textarea
+          ref={input}
+          className={classes.field}
+          classNames={{ input: classes.input }}
+          variant="unstyled"
+          autosize
+          minRows={1}
+          maxRows={8}
+          value={text}
+          onChange={(event) => change(event.currentTarget.value)}
+          onKeyDown={pressed}
+          placeholder={t("chat.write")}
+          aria-label={t("chat.write")}
+          aria-description={t("chat.keysHint")}
+          enterKeyHint="send"
+        />
+        <IconButton
+          icon={SendHorizontal}
+          label={t("chat.send")}
+          variant="filled"
+          color="indigo"
+          radius="xl"
+          size={38}
+          disabled={!ready}
+          onClick={send}
+        />
+      </div>
+      {over > 0 && (
+        <p className={classes.over} role="alert">
+          {t("chat.tooLong", { count: over })}
+        </p>
+      )}
+    </div>
+  );
+}
