@@ -1,13 +1,13 @@
 // @vitest-environment node
-import { liveQuery } from "dexie";
+import { Dexie, liveQuery } from "dexie";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Server } from "@/testing/server";
 import { memoryStorage } from "@/testing/storage";
-import { Api, Engine, Tokens } from "./index";
+import { Api, type ConnectionState, Engine, type Live, Tokens } from "./index";
 import type { Message } from "./types";
 
 /** Milliseconds that anything here may take. */
-const SOON = 20_000;
+const SOON = 50_000;
 const server = new Server();
 
 beforeAll(() => server.start(), 60_000);
@@ -21,18 +21,18 @@ class Browser {
     this.engine = engine;
   }
 
-  static async of(name: string): Promise<Browser> {
-    const api = new Api(new Tokens(memoryStorage()), server.url);
+  static async of(name: string, url = server.url): Promise<Browser> {
+    const api = new Api(new Tokens(memoryStorage()), url);
     const user = await api.register({
       username: `${name}-${crypto.randomUUID().slice(0, 8)}`,
       password: "correct horse",
     });
-    return Browser.on(api, user.id);
+    return Browser.on(api, user.id, url);
   }
 
   /** A page of this user: a new one, as after a reload. */
-  static on(api: Api, userId: string): Browser {
-    const engine = new Engine(api, userId, { url: `${server.url.replace("http", "ws")}/ws` });
+  static on(api: Api, userId: string, url = server.url): Browser {
+    const engine = new Engine(api, userId, { url: `${url.replace("http", "ws")}/ws` });
     engine.start();
     return new Browser(engine);
   }
@@ -63,20 +63,23 @@ class Browser {
     );
   }
 
-  async connection(state: string): Promise<void> {
-    if (this.engine.live.getState().connection === state) return;
+  /** Wait until what is true only now is as wanted. */
+  async lives(wanted: (live: Live) => boolean): Promise<void> {
+    const { live } = this.engine;
+    if (wanted(live.getState())) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`not ${state} but ${JSON.stringify(this.engine.live.getState())}`)),
-        SOON,
-      );
-      const end = this.engine.live.subscribe(({ connection }) => {
-        if (connection !== state) return;
+      const timer = setTimeout(() => reject(new Error(`it stays ${JSON.stringify(live.getState())}`)), SOON);
+      const end = live.subscribe((state) => {
+        if (!wanted(state)) return;
         clearTimeout(timer);
         end();
         resolve();
       });
     });
+  }
+
+  connection(state: ConnectionState): Promise<void> {
+    return this.lives(({ connection }) => connection === state);
   }
 }
 
@@ -84,7 +87,7 @@ const texts = (messages: Message[]) => messages.map((message) => message.content
 const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, index) => index + from);
 
 describe("with a real server", () => {
-  it("brings messages to the other one, and tells the sender that they were read", { timeout: 60_000 }, async () => {
+  it("brings messages to the other one, and tells the sender that they were read", { timeout: 120_000 }, async () => {
     const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
     await Promise.all([ann.connection("online"), bob.connection("online")]);
     const conversation = await ann.engine.openWith(bob.engine.userId);
@@ -106,7 +109,7 @@ describe("with a real server", () => {
     await Promise.all([ann.engine.stop(), bob.engine.stop()]);
   });
 
-  it("returns to exactly what was sent while it was away", { timeout: 60_000 }, async () => {
+  it("returns to exactly what was sent while it was away", { timeout: 120_000 }, async () => {
     const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
     const conversation = await ann.engine.openWith(bob.engine.userId);
     await ann.engine.send(conversation, "0");
@@ -131,7 +134,7 @@ describe("with a real server", () => {
     await Promise.all([ann.engine.stop(), back.engine.stop()]);
   });
 
-  it("loses, doubles and reorders nothing when the server is killed", { timeout: 120_000 }, async () => {
+  it("loses, doubles and reorders nothing when the server is killed", { timeout: 180_000 }, async () => {
     const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
     await Promise.all([ann.connection("online"), bob.connection("online")]);
     const conversation = await ann.engine.openWith(bob.engine.userId);
@@ -161,5 +164,106 @@ describe("with a real server", () => {
       ).toBe(0);
     }
     await Promise.all([ann.engine.stop(), bob.engine.stop()]);
+  });
+
+  it("has two tabs of one user agree, and sends each message once, in order", { timeout: 120_000 }, async () => {
+    const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
+    const other = Browser.on(ann.engine.api, ann.engine.userId);
+    await Promise.all([ann.connection("online"), other.connection("online"), bob.connection("online")]);
+    const conversation = await ann.engine.openWith(bob.engine.userId);
+    const wanted = numbers(60).map(String);
+    for (const [index, text] of wanted.entries()) await (index % 2 ? ann : other).engine.send(conversation, text);
+    expect(texts(await bob.shows(conversation, 60)).toSorted()).toEqual(wanted.toSorted());
+    for (const tab of [ann, other]) {
+      expect(await tab.shows(conversation, 60)).toEqual(await bob.engine.db.tail(conversation, 60));
+      expect(
+        await tab.until(
+          () => tab.engine.db.outgoing.count(),
+          (count) => count === 0,
+        ),
+      ).toBe(0);
+    }
+    // The tab that sends goes: the other one takes over.
+    await ann.engine.stop();
+    await other.engine.send(conversation, "last");
+    expect(texts(await bob.shows(conversation, 61)).at(-1)).toBe("last");
+    await Promise.all([other.engine.stop(), bob.engine.stop()]);
+  });
+
+  it("refuses what the server refuses, and sends it again when asked to", { timeout: 120_000 }, async () => {
+    const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
+    const conversation = await ann.engine.openWith(bob.engine.userId);
+    await bob.engine.api.block(ann.engine.userId);
+    const key = await ann.engine.send(conversation, "hello?");
+    const failed = await ann.until(
+      () => ann.engine.db.unsent(conversation),
+      ([row]) => row?.state === "failed",
+    );
+    expect(failed[0]).toMatchObject({ key, code: "blocked" });
+    await bob.engine.api.unblock(ann.engine.userId);
+    await ann.engine.resend(key);
+    expect(texts(await ann.shows(conversation, 1))).toEqual(["hello?"]);
+    await Promise.all([ann.engine.stop(), bob.engine.stop()]);
+  });
+
+  it("shows who types and who is online", { timeout: 120_000 }, async () => {
+    const [ann, bob] = await Promise.all([Browser.of("ann"), Browser.of("bob")]);
+    const [annId, bobId] = [ann.engine.userId, bob.engine.userId];
+    await ann.engine.api.requestFriend(bobId);
+    await bob.engine.api.requestFriend(annId);
+    await ann.until(
+      () => ann.engine.db.relations.get(bobId),
+      (relation) => relation?.is_friend === true,
+    );
+    const conversation = await ann.engine.openWith(bobId);
+    await bob.until(
+      () => bob.engine.db.conversations.get(conversation),
+      (row) => row !== undefined,
+    );
+    await Promise.all([ann.connection("online"), bob.connection("online")]);
+    ann.engine.typing(conversation);
+    await bob.lives(({ typing }) => (typing[conversation]?.[annId] ?? 0) > Date.now());
+    // They became friends while both were here: no signal of presence tells of that.
+    await ann.lives(({ presence }) => presence[bobId]?.online === true);
+    await bob.engine.stop();
+    await ann.lives(({ presence }) => presence[bobId]?.online === false);
+    expect(ann.engine.live.getState().presence[bobId]?.lastSeenAt).toBeGreaterThan(0);
+    await ann.engine.stop();
+  });
+
+  it("renews an access token that ends under an open page, unseen", { timeout: 120_000 }, async () => {
+    const brief = new Server({ RESONANCE_AUTH__ACCESS_TTL: "2s" });
+    await brief.start();
+    const ann = await Browser.of("ann", brief.url);
+    await ann.connection("online");
+    const first = ann.engine.api.tokens.session?.accessToken;
+    const states: string[] = [];
+    ann.engine.live.subscribe(({ connection }) => states.push(connection));
+    await ann.lives(
+      ({ connection }) => connection === "online" && ann.engine.api.tokens.session?.accessToken !== first,
+    );
+    expect(states).not.toContain("offline");
+    expect(states).not.toContain("signed-out");
+    await ann.engine.stop();
+    await brief.remove();
+  });
+
+  it("is signed out, and says why, when its device is ended elsewhere", { timeout: 120_000 }, async () => {
+    const ann = await Browser.of("ann");
+    await ann.connection("online");
+    const [device] = await ann.engine.api.devices();
+    await ann.engine.api.revokeDevice(device?.id ?? "");
+    await ann.connection("signed-out");
+    expect(ann.engine.live.getState().reason).toBe("token_revoked");
+    expect(ann.engine.api.tokens.session).toBeNull();
+    await ann.engine.stop();
+  });
+
+  it("leaves nothing behind after logging out", { timeout: 120_000 }, async () => {
+    const ann = await Browser.of("ann");
+    await ann.connection("online");
+    await ann.engine.logout();
+    expect(ann.engine.api.tokens.session).toBeNull();
+    expect(await Dexie.exists(`resonance-${ann.engine.userId}`)).toBe(false);
   });
 });

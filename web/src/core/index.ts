@@ -33,7 +33,7 @@ export { Engine, type EngineOptions } from "./engine";
 export { ApiError, asApiError, type Code } from "./errors";
 export type { ConnectionState, Live, LivePresence, LiveStore } from "./live";
 export type { Conversation, Outgoing, Pointer } from "./model";
-export { older } from "./reducer";
+export { older } from "./rows";
 export { isEmpty } from "./segment";
 export { type Session, Tokens } from "./tokens";
 export type * from "./types";

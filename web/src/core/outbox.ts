@@ -20,6 +20,8 @@ export interface OutboxOptions {
   transmit(packet: ClientPacket): boolean;
   /** Have an action applied. */
   dispatch(action: Action): void;
+  /** Run something that nobody waits for. */
+  run(work: () => Promise<unknown>): void;
 }
 
 export class Outbox {
@@ -92,7 +94,7 @@ export class Outbox {
   flush(): void {
     if (!this.#sending) return;
     this.#again = true;
-    if (!this.#flushing) void this.#flush();
+    if (!this.#flushing) this.#options.run(() => this.#flush());
   }
 
   async #flush(): Promise<void> {

@@ -5,10 +5,10 @@
  * likes; so everything merges, and merging again changes nothing. Pointers and what is known to be visible move forward
  * only, entries never change, and an answer that was asked for in another state than the present one is dropped.
  */
+import { merge, set, without } from "./maps";
 import {
   type Action,
   type Conversation,
-  MAX_CATCH_UP,
   messageId,
   type Outgoing,
   type Piece,
@@ -18,8 +18,9 @@ import {
   type State,
 } from "./model";
 import type { Acked, Signal } from "./packets";
-import { clamp, extend, isEmpty } from "./segment";
-import type { ConversationView, Message, MessagePage, SyncPage } from "./types";
+import { counted, firstVisible, viewed } from "./rows";
+import { extend } from "./segment";
+import type { ConversationView, Message, SyncPage } from "./types";
 
 export function reduce(state: State, action: Action): Reduced {
   switch (action.type) {
@@ -56,43 +57,6 @@ export function reduce(state: State, action: Action): Reduced {
     case "read":
       return settled(onConversation(state, action.conversationId, (row) => readHere(state, row, action.seq)));
   }
-}
-
-// ------------------------------------------------------------ what to fetch next
-
-/** A request for a piece of a log: entries from `begin` on, or before `before` (0: the newest). */
-export type PieceRequest = { conversationId: string; begin: number } | { conversationId: string; before: number };
-
-/** What a conversation lacks at its end; null when it lacks nothing, or nothing of it was ever looked at. */
-export function missing(row: Conversation, maxCatchUp = MAX_CATCH_UP): PieceRequest | null {
-  if (isEmpty(row) || row.last >= row.visibleSeq) return null;
-  if (row.visibleSeq - row.last > maxCatchUp) return { conversationId: row.id, before: 0 };
-  return { conversationId: row.id, begin: row.last + 1 };
-}
-
-/** What comes before the segment; null when it begins where the user's window does. */
-export function older(row: Conversation): PieceRequest | null {
-  if (isEmpty(row)) return row.visibleSeq < firstVisible(row) ? null : { conversationId: row.id, before: 0 };
-  return row.first <= firstVisible(row) ? null : { conversationId: row.id, before: row.first };
-}
-
-/** The piece that a page is; `row` and `epoch` as of when it was asked for. Logs have no holes, so a page has none. */
-export function pieceOf(row: Conversation, epoch: string, page: MessagePage): Piece {
-  const begin = page.messages[0]?.seq ?? 1;
-  return {
-    conversationId: row.id,
-    epoch,
-    begin,
-    end: page.messages.at(-1)?.seq ?? begin - 1,
-    messages: page.messages,
-    windowBegin: page.begin,
-    windowEnd: page.end,
-    goal: row.visibleSeq,
-  };
-}
-
-function firstVisible(row: Conversation): number {
-  return Math.max(1, row.view.membership.min_seq);
 }
 
 // ------------------------------------------------------------ entries
@@ -144,16 +108,10 @@ function pulled(state: State, piece: Piece): Reduced {
   // Of a window that is closed by now, or of one that was opened anew and only a sync tells of.
   if (piece.windowBegin < firstVisible(row)) return settled(state);
   if (piece.windowBegin > firstVisible(row) || piece.windowEnd > max) return { state, sync: true };
-  const ends = piece.windowEnd < piece.goal;
-  const known = ends ? disown(row, piece) : learn(row, piece.windowEnd);
-  return { state: withEntries(state, known, piece.messages, piece.begin, piece.end), sync: ends };
-}
-
-/** Take that what was announced in (windowEnd, goal] is not for this user. */
-function disown(row: Conversation, { windowEnd, goal }: Piece): Conversation {
-  const ahead = row.ahead.filter((seq) => seq <= windowEnd || seq > goal);
-  if (row.visibleSeq > goal) return { ...row, ahead };
-  return { ...row, ahead, visibleSeq: Math.max(row.last, windowEnd) };
+  const known = learn(row, piece.windowEnd);
+  // Where the window ends before what was announced when this was asked for, it has been closed: the view tells where.
+  const closed = piece.windowEnd < piece.goal;
+  return { state: withEntries(state, known, piece.messages, piece.begin, piece.end), sync: closed };
 }
 
 function learn(row: Conversation, seq: number): Conversation {
@@ -212,12 +170,6 @@ function readAcked(row: Conversation, asked: number, readSeq: number): Conversat
 function moved(state: State, row: Conversation, seq: number): Conversation {
   const ordinal = state.messages.get(messageId(row.id, seq))?.ordinal;
   return counted({ ...row, readSeq: seq, readOrdinal: Math.max(row.readOrdinal, ordinal ?? -1) });
-}
-
-function counted(row: Conversation): Conversation {
-  const end = row.lastMessage?.ordinal ?? 0;
-  if (row.readSeq >= row.visibleSeq) return { ...row, readOrdinal: Math.max(row.readOrdinal, end), unread: 0 };
-  return { ...row, unread: row.readOrdinal < 0 ? row.unread : Math.max(0, end - row.readOrdinal) };
 }
 
 function withPointers(state: State, conversationId: string, pointers: { user_id: string; read_seq: number }[]): State {
@@ -295,57 +247,7 @@ function withViews(state: State, views: ConversationView[]): State {
   return { ...state, conversations: merge(state.conversations, rows, (row) => row.id) };
 }
 
-function viewed(old: Conversation | undefined, view: ConversationView): Conversation {
-  if (!old) return fresh(view);
-  // Changes of members and settings count up; an answer may come late.
-  if (view.version < old.view.version) return old;
-  const { min_seq: min, max_seq: max } = view.membership;
-  const told = fresh(view);
-  const segment = clamp(old, min, max ?? Number.POSITIVE_INFINITY);
-  // Where the window is open, a push may have told of more than the view; where it is closed, the view is the end.
-  const visibleSeq = max === null ? Math.max(view.visible_seq, old.visibleSeq) : view.visible_seq;
-  const newer = max === null && (old.lastMessage?.seq ?? 0) > (view.last_message?.seq ?? 0) && old.visibleSeq >= min;
-  return counted({
-    ...told,
-    ...segment,
-    visibleSeq,
-    lastMessage: newer ? old.lastMessage : view.last_message,
-    ...further(told, old, visibleSeq),
-    pendingRead: old.pendingRead > told.readSeq ? old.pendingRead : 0,
-  });
-}
-
-/** Of two pointers the one that is further; of two at the same place the one that the server told. */
-function further(told: Conversation, old: Conversation, end: number): Pick<Conversation, "readSeq" | "readOrdinal"> {
-  const readSeq = Math.max(told.readSeq, Math.min(old.readSeq, end));
-  return { readSeq, readOrdinal: (countsFrom(told) < countsFrom(old) ? old : told).readOrdinal };
-}
-
-/** The seq after which entries count as unread, and at which `readOrdinal` is: nothing before the window counts. */
-function countsFrom({ readSeq, view }: Conversation): number {
-  return Math.max(readSeq, view.membership.min_seq - 1);
-}
-
-/** A conversation of which nothing but the view is known. */
-function fresh(view: ConversationView): Conversation {
-  const { min_seq: min, read_seq: readSeq } = view.membership;
-  const { visible_seq: visibleSeq, unread_count: unread, last_message: lastMessage } = view;
-  return {
-    id: view.conversation_id,
-    view,
-    first: min,
-    last: min - 1,
-    ahead: [],
-    visibleSeq,
-    lastMessage,
-    readSeq,
-    readOrdinal: lastMessage ? lastMessage.ordinal - unread : min <= 1 ? 0 : -1,
-    unread,
-    pendingRead: 0,
-  };
-}
-
-// ------------------------------------------------------------ maps
+// ------------------------------------------------------------ rows
 
 function settled(state: State): Reduced {
   return { state, sync: false };
@@ -359,21 +261,4 @@ function onConversation(state: State, id: string, change: (row: Conversation) =>
 function onOutgoing(state: State, key: string, change: (row: Outgoing) => Outgoing): State {
   const row = state.outgoing.get(key);
   return row ? { ...state, outgoing: set(state.outgoing, key, change(row)) } : state;
-}
-
-function set<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> {
-  return new Map(map).set(key, value);
-}
-
-function without<V>(map: ReadonlyMap<string, V>, keys: string[]): ReadonlyMap<string, V> {
-  const next = new Map(map);
-  for (const key of keys) next.delete(key);
-  return next;
-}
-
-function merge<V>(map: ReadonlyMap<string, V>, values: V[], keyOf: (value: V) => string): ReadonlyMap<string, V> {
-  if (values.length === 0) return map;
-  const next = new Map(map);
-  for (const value of values) next.set(keyOf(value), value);
-  return next;
 }

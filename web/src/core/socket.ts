@@ -4,6 +4,9 @@ import { Backoff } from "./backoff";
 import { ApiError, asApiError } from "./errors";
 import { type ClientPacket, decode, encode, type ServerPacket } from "./packets";
 
+/** Delays between tries rise to this: somebody looks at the page and waits. */
+const RETRY_BASE_MS = 250;
+const RETRY_CAP_MS = 10_000;
 /** Milliseconds from opening to `ready`. */
 const READY_MS = 15_000;
 /** Silence after which the client asks whether the server is there, and how long it may take to answer. */
@@ -44,7 +47,7 @@ export interface SocketOptions {
 
 export class Socket {
   readonly #options: SocketOptions;
-  readonly #backoff = new Backoff();
+  readonly #backoff = new Backoff(RETRY_BASE_MS, RETRY_CAP_MS);
   #socket: WebSocket | null = null;
   /** Counts attempts, so that what belongs to an earlier one is known. */
   #attempt = 0;

@@ -14,6 +14,12 @@ export class Server {
   #folder = "";
   #process: ChildProcess | null = null;
   #port = "0";
+  readonly #settings: Record<string, string>;
+
+  /** `settings` are environment variables, as docs/configuration.md has them. */
+  constructor(settings: Record<string, string> = {}) {
+    this.#settings = settings;
+  }
 
   async start(): Promise<void> {
     this.#folder ||= await mkdtemp(join(tmpdir(), "resonance-"));
@@ -61,6 +67,7 @@ export class Server {
       RESONANCE_OBSERVABILITY__LOG__FORMAT: "json",
       RESONANCE_ACCOUNTS__HASH_TIME: "1",
       RESONANCE_ACCOUNTS__HASH_MEMORY_KIB: "8",
+      ...this.#settings,
     };
   }
 }

@@ -3,16 +3,20 @@
  * is the test's choice. Tabs share the state, as they share the database.
  */
 import { type Action, emptyState, type State } from "@/core/model";
-import { missing, older, pieceOf, type PieceRequest, reduce } from "@/core/reducer";
+import { reduce } from "@/core/reducer";
+import { missing, older, pieceOf, type PieceRequest } from "@/core/rows";
 import type { Conversation } from "@/core/model";
 import { ME, type ServerModel, type Told } from "./serverModel";
 
 /** The one database. */
 export class Disk {
   state: State = emptyState(ME);
+  /** Everything that was applied, in order. */
+  readonly applied: Action[] = [];
 
   /** Returns whether a sync is wanted. */
   apply(action: Action): boolean {
+    this.applied.push(action);
     const { state, sync } = reduce(this.state, action);
     this.state = state;
     return sync;
