@@ -278,7 +278,7 @@ class OpenConversation(Section):
 class Dialects(Section):
     """The protocols of other systems, whose clients work unmodified (docs/dialects.md)."""
 
-    enabled: tuple[Literal["resonance", "gochat"], ...] = ("resonance", "gochat")
+    enabled: tuple[Literal["resonance", "nexo", "gochat"], ...] = ("resonance", "nexo", "gochat")
     """Which are spoken, beside the native one."""
     grpc_listen: Address | None = None
     """Where `resonance serve` offers other systems' gRPC names: unix:path (relative ones are below data_dir) or

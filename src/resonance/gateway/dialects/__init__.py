@@ -5,9 +5,10 @@ from __future__ import annotations
 from resonance.config.settings import Settings
 from resonance.gateway.dialect import Dialect
 from resonance.gateway.dialects.gochat import GoChatDialect
+from resonance.gateway.dialects.nexo import NexoDialect
 from resonance.gateway.dialects.resonance import ResonanceDialect
 
-DIALECTS: tuple[type[Dialect], ...] = (ResonanceDialect, GoChatDialect)
+DIALECTS: tuple[type[Dialect], ...] = (ResonanceDialect, NexoDialect, GoChatDialect)
 
 
 def enabled(settings: Settings) -> list[Dialect]:
