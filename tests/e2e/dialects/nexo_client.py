@@ -135,8 +135,8 @@ class NexoClient(Client):
                 await self.arrived.wait()
         return found[0]
 
-    async def exchange(self, req: int, data: Any, **head: Any) -> dict[str, Any]:
-        """Send a request and return the whole response, with `data` decoded."""
+    async def exchange(self, req: int, data: Any, head: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a request, with other fields where `head` has them; return the whole response, its `data` decoded."""
         self._number += 1
         number = f"{self._number}"
         answered = self.answers[number] = asyncio.get_running_loop().create_future()
@@ -148,7 +148,7 @@ class NexoClient(Client):
             "send_id": self.name,
             "data": data if self.as_object else base64.b64encode(json.dumps(data).encode()).decode(),
         }
-        await self.send_frame(frame | head)
+        await self.send_frame(frame | (head or {}))
         async with asyncio.timeout(WAIT_S):
             response: dict[str, Any] = await answered
         assert (response["req_identifier"], response["operation_id"]) == (req, f"op-{number}")

@@ -155,6 +155,24 @@ class Scenarios:
         await ann.send(conversation, "from the phone")
         assert (await tablet.wait_content("from the phone")).sender == ann.name
 
+    async def test_restart(self, deployment: Deployment) -> None:
+        ann, bob = await clients(self.kind, deployment.url, "ann", "bob")
+        conversation = await ann.open_single(bob.name)
+        await ann.send(conversation, "before")
+        await bob.wait_content("before")
+        await bob.catch_up()
+        for process in deployment.processes.values():
+            await process.kill()
+        async with asyncio.timeout(WAIT_S):
+            await bob.closed.wait()
+        await deployment.start()
+        await ann.connect()
+        await ann.send(conversation, "after")
+        await bob.connect()
+        assert [message.content for message in await bob.catch_up()] == ["after"]
+        await ann.send(conversation, "live again")
+        assert (await bob.wait_content("live again")).seq == 3
+
     async def test_native_clients_and_this_dialect_talk(self, deployment: Deployment) -> None:
         from tests.e2e.clients import Socket
 

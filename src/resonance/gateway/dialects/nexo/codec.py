@@ -28,6 +28,9 @@ from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
 from resonance.protocol.commands import Chat
 from resonance.services import LogicServices
 
+ANSWER_BYTES = 256 * 1024
+"""About how large an answer may be: one above `ws_config.high_water` would cut a client that reads well."""
+
 Fields = Mapping[str, Any]
 Question = Callable[[LogicServices, Caller], Awaitable[dict[str, Any]]]
 
@@ -137,7 +140,15 @@ class NexoCodec(Codec):
 
 
 async def _answered(head: Head, question: Question, services: LogicServices, caller: Caller) -> bytes:
-    return _response(head, data=await question(services, caller))
+    return _response(head, data=_within_bounds(await question(services, caller)))
+
+
+def _within_bounds(data: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with fewer of its messages, the first ones, when all of them make too much for one frame."""
+    messages = data.get("messages", ())
+    while len(messages) > 1 and len(orjson.dumps(messages)) > ANSWER_BYTES:
+        messages = messages[: len(messages) // 2]
+    return data | {"messages": messages} if messages else data
 
 
 # ---------------------------------------------------------------- reading

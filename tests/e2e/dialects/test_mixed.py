@@ -1,0 +1,125 @@
+"""Clients of all systems in one conversation: what one sends, every other is given, ids, kinds and times translated."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.e2e.clients import Socket, people
+from tests.e2e.dialects.client import Client, Message, Refused, Sent
+from tests.e2e.dialects.gochat_client import GoChatClient
+from tests.e2e.dialects.nexo_client import KINDS, NexoClient, ObjectClient
+from tests.e2e.dialects.resonance_client import ResonanceClient
+from tests.e2e.dialects.scenarios import clients
+from tests.e2e.servers import Deployment
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ENVIRONMENT = {"RESONANCE_FRIENDS__POLICY": "instant"}  # as GoChat's clients expect
+SPEAKERS: tuple[type[Client], ...] = (NexoClient, ObjectClient, ResonanceClient, GoChatClient)
+
+
+class Native:
+    """A native client, as far as these tests look at it."""
+
+    dialect: ClassVar[str] = "native"
+
+    def __init__(self, name: str, socket: Socket) -> None:
+        self.name = name
+        self.socket = socket
+
+    async def send(self, conversation: str, content: str) -> Sent:
+        ack = await self.socket.chat(conversation, content)
+        return Sent(int(ack["msgId"]), int(ack["seqId"]), ack["sessionId"])
+
+    async def wait_content(self, content: str) -> Message:
+        push = await self.socket.wait_push(content)
+        return Message(
+            push["sessionId"],
+            int(push["msgId"]),
+            int(push["seqId"]),
+            push["fromUsername"],
+            push["type"],
+            push["content"],
+            int(push["timestamp"]),
+        )
+
+
+async def everybody(deployment: Deployment) -> tuple[list[Any], str]:
+    """Return a client of every system, and the native one, all in one group."""
+    speakers: list[Any] = []
+    for kind in SPEAKERS:
+        speakers += await clients(kind, deployment.url, f"{kind.__name__.lower()}-")
+    (user,) = await people(deployment.url, "native")
+    native = Native(user.name, await Socket.open(user))
+    group = await speakers[0].create_group("mixed", [speaker.name for speaker in (*speakers[1:], native)])
+    return [*speakers, native], group
+
+
+async def test_everybody_hears_everybody(deployment: Deployment) -> None:
+    speakers, group = await everybody(deployment)
+    for speaker in speakers:
+        content = f"from {speaker.name}, 早上好 {secrets.token_hex(4)}"
+        sent = await speaker.send(group, content)
+        heard = [await other.wait_content(content) for other in speakers if other is not speaker]
+        first = heard[0]
+        assert heard == [first] * len(heard), "the same message for all"
+        told = (first.conversation, first.message_id, first.seq, first.sender, first.kind)
+        assert told == (group, sent.message_id, sent.seq, speaker.name, "text")
+    histories = [await one.history(group) for one in speakers[:-1]]
+    chats = [[message for message in history if message.sender != "system"] for history in histories]
+    texts = [[message for message in chat if message.kind == "text"] for chat in chats]
+    assert texts == [texts[0]] * len(texts)
+    assert [message.sender for message in texts[0]] == [speaker.name for speaker in speakers]
+
+
+@pytest.mark.parametrize("msg_type", sorted(KINDS))
+async def test_every_kind_of_nexo_has_a_form_elsewhere(deployment: Deployment, msg_type: int) -> None:
+    speakers, group = await everybody(deployment)
+    nexo, others = speakers[0], speakers[1:]
+    kind = KINDS[msg_type]
+    content = f'{{"of":"{secrets.token_hex(4)}"}}'
+    letter = nexo.letter(group, "", "key") | {"msg_type": msg_type, "content": {kind: content}}
+    sent = await nexo.ask(1003, **letter)
+    for other in others:
+        heard = await other.wait_content(content)
+        assert (heard.message_id, heard.kind, heard.time_s) == (sent["server_msg_id"], kind, sent["send_at"] // 1000)
+
+
+@pytest.mark.parametrize("kind", ["image", "file", "audio", "video"])
+async def test_kinds_of_others_have_a_form_in_nexo(deployment: Deployment, kind: str) -> None:
+    speakers, group = await everybody(deployment)
+    nexo, rey = speakers[0], speakers[2]
+    content = secrets.token_hex(4)
+    await rey.send_chat(session_id=group, content=content, type=kind)
+    assert (await nexo.wait_content(content)).kind == kind
+
+
+@pytest.mark.parametrize("other_kind", [ResonanceClient, GoChatClient, ObjectClient])
+async def test_two_of_different_systems_alone(deployment: Deployment, other_kind: type[Client]) -> None:
+    (ann,) = await clients(NexoClient, deployment.url, "ann")
+    (bob,) = await clients(other_kind, deployment.url, "bob")
+    conversation = await bob.open_single(ann.name)
+    assert conversation == await ann.open_single(bob.name), "a single conversation has one id"
+    await ann.send(conversation, "from nexo")
+    assert (await bob.wait_content("from nexo")).sender == ann.name
+    await bob.send(conversation, "back")
+    assert (await ann.wait_content("back")).seq == 2
+    assert (await bob.conversations())[conversation].unread == 0
+    assert (await ann.conversations())[conversation].unread == 1
+    await ann.mark_read(conversation, 2)
+    assert (await ann.conversations())[conversation].unread == 0
+
+
+async def test_a_key_is_a_key_over_every_door(deployment: Deployment) -> None:
+    (ann,) = await clients(NexoClient, deployment.url, "ann")
+    (bob,) = await clients(GoChatClient, deployment.url, "bob")
+    gochat = await GoChatClient.login(ann.url, ann.name)
+    await gochat.connect()
+    conversation = await ann.open_single(bob.name)
+    first = await ann.send(conversation, "once", "key-1")
+    assert await gochat.send(conversation, "once", "key-1") == first
+    with pytest.raises(Refused):
+        await gochat.send(conversation, "twice", "key-1")

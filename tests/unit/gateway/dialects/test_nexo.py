@@ -1,0 +1,335 @@
+"""Nexo's tables, codec and door: nothing is lost on the way there, and nothing breaks on the way in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from resonance.domain.closes import Close
+from resonance.domain.content import CLIENT_KINDS, KIND_NAMES, Kind
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import OPEN_CONVERSATION, UserId, group_conversation_id, single_id
+from resonance.domain.model import Caller, Entry, Platform, Principal, SendAnswer
+from resonance.domain.signals import Presence, Typing
+from resonance.gateway.dialects.nexo import errors, tables
+from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
+from resonance.gateway.dialects.nexo.door import NexoDoor
+from resonance.gateway.ws.commands import Ask, Claimed, Refused
+from resonance.gateway.ws.upgrade import UpgradeRequest
+from resonance.protocol.commands import Chat
+
+CODEC = NexoCodec()
+DOOR = NexoDoor("nexo")
+TEXT = {"client_msg_id": "k", "recv_id": "bob", "session_type": 1, "msg_type": 1, "content": {"text": "hi"}}
+
+int64s = st.integers(1, 2**63 - 1)
+handles = st.text(alphabet="ab_-.@é", min_size=1, max_size=6).map(UserId)
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+def encoded(data: Any) -> str:
+    return base64.b64encode(json.dumps(data).encode()).decode()
+
+
+def frame(req: int, data: Any, **head: Any) -> bytes:
+    fields = {"req_identifier": req, "msg_incr": "7", "operation_id": "op", "send_id": "ann", "data": data}
+    return json.dumps(fields | head).encode()
+
+
+def said(payload: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(payload)
+    assert set(fields) == {"req_identifier", "msg_incr", "operation_id", "err_code", "err_msg", "data"}
+    return fields
+
+
+# ---------------------------------------------------------------- tables
+
+
+def test_the_tables_are_whole() -> None:
+    assert {Kind(number): name for number, name in tables.PAYLOADS.items()} == {
+        kind: name for name, kind in KIND_NAMES.items() if kind in CLIENT_KINDS
+    }
+    assert set(tables.PLATFORMS) == set(Platform)
+    assert set(errors.NUMBERS) == set(Code)
+    known = {*range(1001, 1008), *range(2001, 2009), *range(3001, 3009), *range(4001, 4007), *range(5001, 5005)}
+    for area in (errors.NUMBERS, errors.BODY, errors.SENDING, errors.READING, errors.GROUPS):
+        assert set(area.values()) <= known
+
+
+@given(st.sampled_from(sorted(CLIENT_KINDS)), texts)
+def test_what_is_sent_comes_back(kind: Kind, content: str) -> None:
+    entry = Entry("sg_1", 3, 5, "ann", "k", kind, content, "", 3, 9)
+    told = json.loads(orjson.dumps(tables.message(entry)))
+    name, text = tables.payload(told["msg_type"], told["content"])
+    assert (KIND_NAMES[name], text) == (kind, content)
+    assert tables.destination(told["session_type"], told.get("recv_id"), told["group_id"]) == ("sg_1", "")
+
+
+@given(handles, handles, int64s, int64s, int64s)
+def test_a_single_message_names_its_recipient(ann: UserId, bob: UserId, message_id: int, seq: int, time: int) -> None:
+    told = tables.message(Entry(single_id(ann, bob), seq, message_id, ann, "k", 1, "hi", "", seq, time))
+    assert tables.destination(told["session_type"], told["recv_id"], told.get("group_id")) == ("", bob)
+    ids = (told["id"], told["server_msg_id"], told["seq"], told["sender_id"], told["send_at"])
+    assert ids == (message_id, message_id, seq, ann, time)
+
+
+@given(st.text(alphabet="abc019._-", min_size=1, max_size=8))
+def test_groups_have_two_names(group_id: str) -> None:
+    conversation = group_conversation_id(group_id)
+    assert tables.group_id_of(conversation) == group_id
+    assert tables.group_conversation(group_id) == tables.group_conversation(conversation) == conversation
+    assert tables.group_id_of(single_id(UserId("a"), UserId("b"))) == ""
+
+
+def test_a_system_entry_is_a_custom_message_and_keys_of_the_server_are_nobodys() -> None:
+    told = tables.message(Entry("sg_1", 1, 2, "system", "~gw.1", Kind.SYSTEM, '{"action":"joined"}', "", 0, 9))
+    assert (told["msg_type"], told["content"]) == (100, {"custom": '{"action":"joined"}'})
+    assert told["client_msg_id"] == ""
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "content"),
+    [
+        (1, {}),
+        (1, {"text": ""}),
+        (1, {"text": 5}),
+        (1, {"text": "a", "image": "b"}),
+        (2, {"text": "a"}),
+        (6, {"custom": "a"}),
+        (7, {"text": "a"}),
+        ("1", {"text": "a"}),
+        (None, {"text": "a"}),
+        (1, "a"),
+        (1, None),
+        ([], {"text": "a"}),
+    ],
+)
+def test_content_is_one_text_of_its_type(msg_type: object, content: object) -> None:
+    with pytest.raises(ServiceError) as refused:
+        tables.payload(msg_type, content)
+    assert errors.number(refused.value) == 1001
+
+
+def test_empty_texts_are_as_none() -> None:
+    """Go's clients send every field of the struct."""
+    everything = dict.fromkeys(tables.PAYLOADS.values(), "") | {"file": "f"}
+    assert tables.payload(5, everything) == ("file", "f")
+
+
+@pytest.mark.parametrize(
+    ("session_type", "recv_id", "group_id"), [(1, "", "g"), (2, "bob", ""), (3, "bob", "g"), (None, "b", "g")]
+)
+def test_a_message_goes_somewhere(session_type: object, recv_id: str, group_id: str) -> None:
+    with pytest.raises(ServiceError) as refused:
+        tables.destination(session_type, recv_id, group_id)
+    assert errors.number(refused.value) == 1001
+
+
+# ---------------------------------------------------------------- codec
+
+
+@pytest.mark.parametrize("data", [TEXT, encoded(TEXT)])
+def test_a_message(data: object) -> None:
+    claimed = CODEC.decode(frame(1003, data))
+    assert isinstance(claimed, Claimed)
+    head = Head(1003, "7", "op", isinstance(data, str))
+    assert claimed[:3] == (head, "ann", Chat(head, "", "bob", "text", "hi", "", "k"))
+    assert errors.number(claimed.error) == 2004
+    answer = said(CODEC.ack(SendAnswer(1, 1, 2**60, 4, 4, 99, "si_ann_bob", "k", "", ""), head))
+    sent = {"server_msg_id": 2**60, "conversation_id": "si_ann_bob", "seq": 4, "client_msg_id": "k", "send_at": 99}
+    told = answer.pop("data")
+    assert (json.loads(base64.b64decode(told)) if head.encoded else told) == sent
+    assert answer == {"req_identifier": 1003, "msg_incr": "7", "operation_id": "op", "err_code": 0, "err_msg": ""}
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [
+        (Code.CONVERSATION_NOT_FOUND, 3001),
+        (Code.CONVERSATION_DISSOLVED, 3002),
+        (Code.NOT_MEMBER, 3003),
+        (Code.MEMBER_INACTIVE, 3004),
+        (Code.USER_NOT_FOUND, 2006),
+        (Code.KEY_CONFLICT, 4002),
+        (Code.RATE_LIMITED, 1006),
+    ],
+)
+def test_a_refused_message_says_its_code_twice(code: Code, number: int) -> None:
+    answer = said(CODEC.ack(SendAnswer(1, 1, 0, 0, 0, 0, "c", "k", code.text, "why"), Head(1003, "7", "op")))
+    assert (answer["err_code"], answer["err_msg"], answer["data"]) == (number, f"errcode: {number}, msg: why", None)
+
+
+@pytest.mark.parametrize(
+    ("req", "data"),
+    [
+        (1001, {"conversation_ids": ["a", "b"]}),
+        (1001, {}),
+        (1002, {"conversation_id": "c", "seq_list": [1, 3]}),
+        (1005, {"conversation_id": "c", "begin_seq": 1, "end_seq": 5, "limit": 2}),
+        (1005, {"conversation_id": "c"}),
+        (1006, {"conversation_id": "c"}),
+    ],
+)
+def test_questions(req: int, data: dict[str, Any]) -> None:
+    for form in (data, encoded(data)):
+        claimed = CODEC.decode(frame(req, form))
+        assert isinstance(claimed, Claimed)
+        assert isinstance(claimed.packet, Ask)
+        assert claimed.packet.ref.req == req
+
+
+@pytest.mark.parametrize(
+    ("req", "data", "number"),
+    [
+        (1004, {}, 5003),
+        (2001, {}, 5003),
+        (None, {}, 5003),
+        ("1003", TEXT, 5003),
+        (1003, "%%%", 5003),
+        (1003, encoded([1]), 5003),
+        (1003, base64.b64encode(b"{").decode(), 5003),
+        (1003, [], 5003),
+        (1003, TEXT | {"client_msg_id": ""}, 1001),
+        (1003, None, 1001),
+        (1002, {"conversation_id": "c", "seq_list": ["1"]}, 1001),
+        (1002, {"seq_list": [1]}, 1001),
+        (1005, {"conversation_id": "c", "begin_seq": "1"}, 1001),
+        (1005, {"conversation_id": "c", "begin_seq": True}, 1001),
+        (1001, {"conversation_ids": "a"}, 1001),
+    ],
+)
+def test_what_is_wrong_is_answered(req: object, data: object, number: int) -> None:
+    refused = CODEC.decode(frame(0, data, req_identifier=req))
+    assert isinstance(refused, Refused)
+    answer = said(CODEC.fault(refused.error, refused.ref))
+    assert (answer["err_code"], answer["msg_incr"], answer["operation_id"]) == (number, "7", "op")
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"1", b'"x"', b"null", b"\xff"])
+def test_what_is_no_request(payload: bytes) -> None:
+    with pytest.raises(ServiceError) as refused:
+        CODEC.decode(payload)
+    answer = said(CODEC.fault(refused.value))
+    assert (answer["req_identifier"], answer["err_code"]) == (3001, 5003)
+    assert "invalid protocol" in answer["err_msg"]
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+@example(b"[" * 100_000)
+def test_no_bytes_break_the_codec(payload: bytes) -> None:
+    _read(payload)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_NAMES = ["client_msg_id", "recv_id", "group_id", "session_type", "msg_type", "content", "conversation_id"]
+_DATA = st.dictionaries(
+    st.sampled_from([*_NAMES, "seq_list", "begin_seq", "limit", "conversation_ids"]), _JSON | int64s
+)
+
+
+@given(st.sampled_from([1001, 1002, 1003, 1005, 1006]) | _JSON, _DATA | _JSON, st.booleans(), _JSON)
+def test_no_fields_break_the_codec(req: object, data: object, encode: bool, other: object) -> None:
+    fields = {"req_identifier": req, "data": encoded(data) if encode else data, "msg_incr": other, "send_id": other}
+    _read(json.dumps(fields).encode())
+
+
+def _read(payload: bytes) -> None:
+    """Decode as a connection does, and answer; any error but the dialect's own fails the test."""
+    try:
+        command = CODEC.decode(payload)
+    except ServiceError as error:
+        assert error.code is Code.MALFORMED_PACKET  # noqa: PT017
+        said(CODEC.fault(error))
+        return
+    if isinstance(command, Claimed) and isinstance(command.packet, Chat):
+        assert command.packet.client_msg_id
+        assert command.packet.content
+    elif isinstance(command, Refused):
+        said(CODEC.fault(command.error, command.ref))
+
+
+def test_a_push_is_binary_and_go_can_read_it() -> None:
+    entry = Entry("si_ann_bob", 5, 2**60 + 1, "ann", "k", 1, "hello", "", 5, 1_795_427_207_929)
+    told = said(CODEC.push(entry))
+    assert (CODEC.opcode, told["req_identifier"], told["err_code"]) == (2, 2001, 0)
+    assert json.loads(base64.b64decode(told["data"])) == {"msgs": {"si_ann_bob": [tables.message(entry)]}}
+
+
+def test_what_its_clients_have_no_place_for_is_not_sent() -> None:
+    assert CODEC.push(Entry(OPEN_CONVERSATION, 1, 2, "ann", "k", 1, "hi", "", 1, 9)) == b""
+    assert CODEC.signal(Presence("ann", True, 0)) == CODEC.signal(Typing("c", "ann")) == ()
+
+
+@pytest.mark.parametrize("close", list(Close))
+def test_only_a_login_that_was_ended_is_kicked(close: Close) -> None:
+    kicked = close in (Close.KICKED, Close.LOGGED_OUT, Close.USER_DISABLED)
+    last = CODEC.farewell(close)
+    assert [said(last)["req_identifier"]] == [2002] if kicked else last == b""
+
+
+# ---------------------------------------------------------------- door
+
+
+def upgrade(query: dict[str, str], path: str = "/ws") -> UpgradeRequest:
+    return UpgradeRequest("GET", path, query, {}, "")
+
+
+def test_the_door_knows_its_own() -> None:
+    assert DOOR.claims(upgrade({"send_id": "ann"}))
+    assert not DOOR.claims(upgrade({"token": "t"}))
+    assert DOOR.recognises({"req_identifier": 1001})
+    assert DOOR.paths == ("/im/ws",)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"token": "t"},
+        {"send_id": "ann"},
+        {"token": "t", "send_id": ""},
+        {"token": "t", "send_id": "a", "platform_id": "9"},
+    ],
+)
+def test_missing_parameters_are_400(query: dict[str, str]) -> None:
+    with pytest.raises(ServiceError) as refused:
+        DOOR.check(upgrade(query))
+    assert DOOR.refusal(refused.value).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ({"send_id": "ann"}, True),
+        ({"send_id": "ann", "platform_id": "5"}, True),
+        ({"send_id": "bob", "platform_id": "5"}, False),
+        ({"send_id": "ann", "platform_id": "1"}, False),
+    ],
+)
+def test_a_token_is_for_one_user_and_platform(query: dict[str, str], fits: bool) -> None:
+    principal = Principal(Caller(UserId("ann"), 5, "d"), 0)
+    request = upgrade({"token": "t"} | query)
+    if fits:
+        DOOR.check_principal(request, principal)
+        return
+    with pytest.raises(ServiceError) as refused:
+        DOOR.check_principal(request, principal)
+    response = DOOR.refusal(refused.value)
+    assert (response.status_code, json.loads(bytes(response.body))["code"]) == (401, 2004)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(Code.TOKEN_INVALID, 401), (Code.TOKEN_EXPIRED, 401), (Code.UNAVAILABLE, 503)]
+)
+def test_refused_upgrades_have_a_status(code: Code, status: int) -> None:
+    assert DOOR.refusal(ServiceError(code)).status_code == status
