@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import secrets
 import socket
+import time
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
@@ -22,10 +25,12 @@ from tests.e2e.tokens import forge
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 IOS, ANDROID = 1, 2
+SECRET = secrets.token_hex(16)
 ENVIRONMENT = {
     "RESONANCE_ACCOUNTS__NEWEST_WINS": f"[{IOS}]",  # as Nexo's logins do it; on one platform, to see the difference
     "RESONANCE_WS_CONFIG__HIGH_WATER": "524288",
     "RESONANCE_WS_CONFIG__LOW_WATER": "4096",
+    "RESONANCE_DIALECTS__NEXO_INTERNAL_SECRET": SECRET,
 }
 
 
@@ -131,6 +136,44 @@ async def test_health_has_no_envelope(deployment: Deployment) -> None:
     for path in ("/health", "/im/health"):
         response = await request(deployment.url, "GET", path)
         assert json.loads(response.body)["status"] == "ok"
+
+
+async def by_service(url: str, method: str, path: str, user: str, body: Any = None) -> Any:
+    """Call below /im/internal as a service that acts for a user; return the envelope."""
+    content = b"" if body is None else json.dumps(body).encode()
+    stamp = str(int(time.time()))
+    where = f"/im/internal{path}"
+    signed = "\n".join(("billing", stamp, method, where, hashlib.sha256(content).hexdigest()))
+    signature = hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Service-Name": "billing", "X-Timestamp": stamp, "X-Signature": signature, "X-User-Id": user}
+    headers["Content-Type"] = "application/json"
+    return json.loads((await request(url, method, where, content or None, headers)).body)
+
+
+async def test_services_act_for_users(deployment: Deployment) -> None:
+    ann, bob, _ = await trio(deployment)
+    url = ann.url
+    assert (await by_service(url, "GET", "/user/info", ann.name))["data"]["id"] == ann.name
+    assert (await by_service(url, "GET", f"/user/profile/{bob.name}", ann.name))["data"]["id"] == bob.name
+    body = {
+        "client_msg_id": "k",
+        "recv_id": bob.name,
+        "session_type": 1,
+        "msg_type": 1,
+        "content": {"text": "by a service"},
+    }
+    sent = (await by_service(url, "POST", "/msg/send", ann.name, body))["data"]
+    assert (await bob.wait_content("by a service")).sender == ann.name
+    listed = await by_service(url, "POST", "/conversation/list", bob.name, {"limit": 1})
+    assert [one["conversation_id"] for one in listed["data"]["list"]] == [sent["conversation_id"]]
+    assert (await by_service(url, "GET", "/user/info", ""))["code"] == 2003
+    assert (await by_service(url, "GET", "/user/info", "nobody"))["code"] == 2006
+    assert await by_service(url, "GET", "/health", "") == {"status": "ok"}
+    for path in ("/user/info", "/health", "/conversation/list"):
+        answer = await envelope(url, "GET", f"/im/internal{path}", ann.token)
+        assert answer["code"] == 2003, "a user's token is nothing there"
+    made = {"user_id": "newcomer", "password": PASSWORD}
+    assert (await envelope(url, "POST", "/im/internal/auth/register", "", made))["code"] == 2003
 
 
 # ---------------------------------------------------------------- groups

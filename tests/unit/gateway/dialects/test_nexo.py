@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
+from starlette.requests import Request
 
+from resonance.config.settings import Dialects
 from resonance.domain.closes import Close
 from resonance.domain.content import CLIENT_KINDS, KIND_NAMES, Kind
 from resonance.domain.errors import Code, ServiceError
@@ -20,6 +26,7 @@ from resonance.domain.signals import Presence, Typing
 from resonance.gateway.dialects.nexo import errors, tables
 from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
 from resonance.gateway.dialects.nexo.door import NexoDoor
+from resonance.gateway.dialects.nexo.internal import check_signature
 from resonance.gateway.ws.commands import Ask, Claimed, Refused
 from resonance.gateway.ws.upgrade import UpgradeRequest
 from resonance.protocol.commands import Chat
@@ -333,3 +340,52 @@ def test_a_token_is_for_one_user_and_platform(query: dict[str, str], fits: bool)
 )
 def test_refused_upgrades_have_a_status(code: Code, status: int) -> None:
     assert DOOR.refusal(ServiceError(code)).status_code == status
+
+
+# ---------------------------------------------------------------- services
+
+
+SECRET = "a secret of services"
+
+
+def signed(
+    secret: str = SECRET, at: int = 1_000, path: str = "/im/internal/msg/send", changes: Mapping[str, str] | None = None
+) -> Request:
+    told = "\n".join(("billing", str(at), "POST", "/im/internal/msg/send", hashlib.sha256(b"{}").hexdigest()))
+    signature = hmac.new(secret.encode(), told.encode(), hashlib.sha256).hexdigest()
+    given = {"x-service-name": "billing", "x-timestamp": str(at), "x-signature": signature, **(changes or {})}
+    raw = [(name.encode(), value.encode()) for name, value in given.items()]
+    return Request(
+        {"type": "http", "method": "POST", "path": path, "headers": raw, "server": ("x", 80), "query_string": b""}
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "services", "body", "code"),
+    [
+        (signed(), (), b"{}", None),
+        (signed(), ("billing",), b"{}", None),
+        (signed(), ("other",), b"{}", Code.PERMISSION_DENIED),
+        (signed(), (), b"{ }", Code.TOKEN_INVALID),
+        (signed(secret="another secret!!"), (), b"{}", Code.TOKEN_INVALID),
+        (signed(path="/im/internal/user/info"), (), b"{}", Code.TOKEN_INVALID),
+        (signed(at=1_301), (), b"{}", Code.TOKEN_EXPIRED),
+        (signed(at=699), (), b"{}", Code.TOKEN_EXPIRED),
+        (signed(changes={"x-timestamp": ""}), (), b"{}", Code.UNAUTHENTICATED),
+        (signed(changes={"x-signature": "é"}), (), b"{}", Code.TOKEN_INVALID),
+    ],
+)
+def test_services_sign(request_: Request, services: tuple[str, ...], body: bytes, code: Code | None) -> None:
+    config = Dialects(nexo_internal_secret=SecretStr(SECRET), nexo_internal_services=services)
+    if code is None:
+        check_signature(config, request_, body, lambda: 1_000)
+        return
+    with pytest.raises(ServiceError) as refused:
+        check_signature(config, request_, body, lambda: 1_000)
+    assert refused.value.code is code
+
+
+def test_without_a_secret_there_are_no_services() -> None:
+    with pytest.raises(ServiceError) as refused:
+        check_signature(Dialects(), signed(), b"{}", lambda: 1_000)
+    assert refused.value.code is Code.NOT_FOUND

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import Caller
+from resonance.gateway.dialects.nexo import internal
 from resonance.gateway.dialects.nexo.errors import Area, AreaError
 from resonance.gateway.http.context import ContextOf, TokenOf, principal_of
 from resonance.gateway.http.strict import StrictRoute
@@ -17,12 +18,14 @@ from resonance.gateway.http.strict import StrictRoute
 async def _caller(
     request: Request, context: ContextOf, bearer: TokenOf, x_token: Annotated[str, Header()] = ""
 ) -> Caller:
+    if request.url.path.startswith(f"{internal.PREFIX}/"):
+        return await internal.acting_caller(request, context)
     principal = await principal_of(request, context, bearer or x_token)
     return principal.caller
 
 
 CallerOf = Annotated[Caller, Depends(_caller)]
-"""The caller, by `Authorization: Bearer` or, as later clients have it, `X-Token`."""
+"""The caller: by `Authorization: Bearer` or, as later clients have it, `X-Token`; services name theirs (`internal`)."""
 
 
 def area_router(prefix: str, area: Area) -> APIRouter:
