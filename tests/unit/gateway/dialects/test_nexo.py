@@ -65,7 +65,7 @@ def test_the_tables_are_whole() -> None:
     assert set(tables.PLATFORMS) == set(Platform)
     assert set(errors.NUMBERS) == set(Code)
     known = {*range(1001, 1008), *range(2001, 2009), *range(3001, 3009), *range(4001, 4007), *range(5001, 5005)}
-    for area in (errors.NUMBERS, errors.BODY, errors.SENDING, errors.READING, errors.GROUPS):
+    for area in (errors.NUMBERS, errors.BODY, errors.UPGRADES, errors.SENDING, errors.READING, errors.GROUPS):
         assert set(area.values()) <= known
 
 
@@ -336,7 +336,8 @@ def test_a_token_is_for_one_user_and_platform(query: dict[str, str], fits: bool)
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [(Code.TOKEN_INVALID, 401), (Code.TOKEN_EXPIRED, 401), (Code.UNAVAILABLE, 503)]
+    ("code", "status"),
+    [(Code.TOKEN_INVALID, 401), (Code.TOKEN_EXPIRED, 401), (Code.UNAVAILABLE, 503), (Code.BUSY, 503)],
 )
 def test_refused_upgrades_have_a_status(code: Code, status: int) -> None:
     assert DOOR.refusal(ServiceError(code)).status_code == status

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from resonance.domain.errors import ServiceError, invalid
 from resonance.domain.model import Principal
 from resonance.gateway.dialects.nexo.codec import NexoCodec
-from resonance.gateway.dialects.nexo.envelope import refusal
+from resonance.gateway.dialects.nexo.envelope import upgrade_refusal
 from resonance.gateway.dialects.nexo.errors import UserMismatchError
 from resonance.gateway.ws.doors import Door, Fields
 from resonance.gateway.ws.upgrade import UpgradeRequest
@@ -47,4 +47,4 @@ class NexoDoor(Door):
 
     def refusal(self, error: ServiceError) -> Response:
         """Refuse an upgrade by an HTTP status."""
-        return refusal(error, error.code.value.status)
+        return upgrade_refusal(error)

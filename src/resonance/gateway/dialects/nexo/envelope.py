@@ -11,7 +11,7 @@ import orjson
 from fastapi import Response
 
 from resonance.domain.errors import ServiceError
-from resonance.gateway.dialects.nexo.errors import BODY, SUCCESS, number
+from resonance.gateway.dialects.nexo.errors import BODY, SUCCESS, UPGRADES, number
 from resonance.observe.trace import current_trace
 
 _NOTHING = object()
@@ -23,9 +23,14 @@ def answer(data: Any = _NOTHING) -> Response:
     return _enveloped(SUCCESS, "success", given)
 
 
-def refusal(error: ServiceError, status: int = 200) -> Response:
-    """Return why something was not done; `status` is for upgrades, whose clients see nothing else."""
-    return _enveloped(number(error, BODY), error.message, {}, status)
+def refusal(error: ServiceError) -> Response:
+    """Return why something was not done."""
+    return _enveloped(number(error, BODY), error.message, {})
+
+
+def upgrade_refusal(error: ServiceError) -> Response:
+    """Return why a WebSocket is not opened: by an HTTP status, the one thing that its clients see."""
+    return _enveloped(number(error, UPGRADES), error.message, {}, error.code.value.status)
 
 
 def _enveloped(code: int, text: str, data: dict[str, Any], status: int = 200) -> Response:

@@ -65,6 +65,7 @@ Area = Mapping[Code, int]
 ANYWHERE: Area = MappingProxyType({})
 BODY: Area = MappingProxyType({Code.MALFORMED_PACKET: 1001})
 """HTTP: a body that is no JSON is a wrong parameter; 5003 is about WebSockets."""
+UPGRADES: Area = MappingProxyType({Code.BUSY: 5001})
 SENDING: Area = MappingProxyType({Code.CONVERSATION_NOT_FOUND: 3001})
 """Only groups are named by an id when sending; a single conversation by its other member."""
 READING: Area = MappingProxyType({Code.NOT_MEMBER: 1007})
