@@ -150,6 +150,15 @@ async def by_service(url: str, method: str, path: str, user: str, body: Any = No
     return json.loads((await request(url, method, where, content or None, headers)).body)
 
 
+@pytest.mark.parametrize("host", ["x/im/internal/y", "x/im/internal/y?", "x/im/internal/y#"])
+async def test_nobody_acts_for_a_user_by_what_a_request_is_called(deployment: Deployment, host: str) -> None:
+    """Only a signature makes a service of a caller, whatever path or host a request names."""
+    ann, *_ = await clients(NexoClient, deployment.url, "ann")
+    for path in ("/user/info", "/im/user/info", "/im/internal/user/info"):
+        response = await request(deployment.url, "GET", path, None, {"Host": host, "X-User-Id": ann.name})
+        assert json.loads(response.body)["code"] != 0, path
+
+
 async def test_services_act_for_users(deployment: Deployment) -> None:
     ann, bob, _ = await trio(deployment)
     url = ann.url

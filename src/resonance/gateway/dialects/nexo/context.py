@@ -18,7 +18,7 @@ from resonance.gateway.http.strict import StrictRoute
 async def _caller(
     request: Request, context: ContextOf, bearer: TokenOf, x_token: Annotated[str, Header()] = ""
 ) -> Caller:
-    if request.url.path.startswith(f"{internal.PREFIX}/"):
+    if internal.is_signed(request):
         return await internal.acting_caller(request, context)
     principal = await principal_of(request, context, bearer or x_token)
     return principal.caller
