@@ -263,10 +263,11 @@ class TestFile:
         while not overflowing.is_set():
             await say(store, chat.id, "anna", "x" * 5000)
         size = database.with_name("resonance.db-wal").stat().st_size
-        store._writer.truncate_soon()
-        await say(store, chat.id, "anna")
-        await say(store, chat.id, "anna")
-        assert database.with_name("resonance.db-wal").stat().st_size < size
+        async with asyncio.timeout(10):
+            # a checkpoint under way keeps the log as it is; the next one asks again, as this loop does
+            while database.with_name("resonance.db-wal").stat().st_size >= size:
+                store._writer.truncate_soon()
+                await say(store, chat.id, "anna")
         await shut(store)
 
     async def test_the_clock_goes_on_from_the_newest_event(
