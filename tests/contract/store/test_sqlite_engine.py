@@ -33,7 +33,8 @@ from resonance.engines.sqlite.connection import Clock, SqliteTx
 from resonance.engines.sqlite.migrate import current_version, migrate
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.engines.sqlite.writer import Again, Lane, Writer
-from tests.contract.store.making import people, refused, say
+from tests.contract.store.making import change, group, kick, people, refused, say
+from tests.contract.store.suite_append import item
 
 Work = Callable[[SqliteTx], str]
 
@@ -250,6 +251,21 @@ class TestFile:
             "assert 'sqlalchemy' not in sys.modules and 'alembic' not in sys.modules"
         )
         await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script, str(database)], check=True)
+
+    async def test_commands_are_carried_out_in_the_order_they_came(self, database: Path) -> None:
+        """One thread writes: a kick comes behind what was sent before it, and before all that was sent after."""
+        store = await opened(database)
+        await people(store, "anna", "bert")
+        chat = await group(store, "anna", "bert")
+        await asyncio.gather(
+            *(store.append([item(chat, "bert", f"k{n}")]) for n in range(10)),
+            change(store, chat, kick("bert")),
+            *(store.append([item(chat, "bert", f"k{n}")]) for n in range(10, 20)),
+        )
+        log = await store.entries(chat.id, 1, 100)
+        assert [entry.client_msg_id for entry in log if entry.sender == "bert"] == [f"k{n}" for n in range(10)]
+        assert len(log) == 12
+        await shut(store)
 
     async def test_the_log_is_truncated_beyond_its_limit(self, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.01)
