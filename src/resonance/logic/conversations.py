@@ -6,8 +6,10 @@ state that is stale by then is read anew and checked again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from resonance.config.settings import Groups
 from resonance.domain.errors import Code, ServiceError, invalid, no_conversation
@@ -49,7 +51,7 @@ OPEN_NAME = "World"
 """What everybody's conversation is called when it is made."""
 MAX_MUTE_S = 10 * 365 * 86_400
 ATTEMPTS = 4
-"""How often a change is decided when others change the group meanwhile; then it is refused as busy."""
+"""How often a change is decided when other processes change the group meanwhile; then it is refused as busy."""
 
 Decide = Callable[[ConversationState, int], GroupChange | None]
 
@@ -68,6 +70,7 @@ class ConversationsLogic(Conversations):
         self._clock = clock
         self._config = config
         self._strangers = strangers
+        self._turns: WeakValueDictionary[ConversationId, asyncio.Lock] = WeakValueDictionary()
 
     # ------------------------------------------------------------ making and seeing
 
@@ -218,6 +221,9 @@ class ConversationsLogic(Conversations):
     async def _apply(self, conversation_id: str, involved: Sequence[UserId], decide: Decide) -> GroupChange | None:
         """Decide on the conversation's state and apply the change to that version, until the two agree.
 
+        Changes of one conversation take turns here, first come, first served: between them they never race, and nobody
+        is refused because others were quicker. Only another process can still make a state stale.
+
         Args:
             involved: whose rows the decision needs.
             decide: takes the state and the time; raises to refuse, returns None when there is nothing to do.
@@ -226,19 +232,20 @@ class ConversationsLogic(Conversations):
             ServiceError: what `decide` and the store raise; BUSY when the group changes faster than this can decide.
         """
         known = checks.check_conversation_id(conversation_id)
-        for _ in range(ATTEMPTS):
-            change = decide(await self._state(known, involved), self._clock())
-            if change is None:
-                return None
-            try:
-                changed = await self._store.change_group(self._with_entry(change))
-            except ServiceError as error:
-                if error.code is not Code.STALE:
-                    raise
-                self._states.forget(known)
-                continue
-            self._states.learn(changed)
-            return change
+        async with self._turns.setdefault(known, asyncio.Lock()):
+            for _ in range(ATTEMPTS):
+                change = decide(await self._state(known, involved), self._clock())
+                if change is None:
+                    return None
+                try:
+                    changed = await self._store.change_group(self._with_entry(change))
+                except ServiceError as error:
+                    if error.code is not Code.STALE:
+                        raise
+                    self._states.forget(known)
+                    continue
+                self._states.learn(changed)
+                return change
         raise ServiceError(Code.BUSY, f"{known} changes too fast: try again")
 
     async def _state(self, conversation_id: ConversationId, involved: Sequence[UserId]) -> ConversationState:

@@ -104,6 +104,8 @@ class World:
         # Down: acks and others in one line; pushes in a line per conversation, because those may overtake one another.
         self.down: deque[ServerPacket] = deque()
         self.pushes: dict[str, deque[Entry]] = {}
+        # A server that drops a push of a living connection owes it a hint.
+        self.owes_hint = False
         # Requests with the answer as of when they were made: they may also be answered by the state of later.
         self.pulls: list[tuple[Pull, EntryPage]] = []
         self.syncs: list[tuple[Sync, SyncPage]] = []
@@ -152,6 +154,7 @@ class World:
         self.up.clear()
         self.down.clear()
         self.pushes.clear()
+        self.owes_hint = False
         self.do(self.session.lost(number, self.now))
 
     def receive(self, packet: ServerPacket) -> None:
@@ -195,6 +198,11 @@ class World:
         entry = line[0] if stays else line.popleft()
         self.receive(Pushed(entry))
 
+    def lose_push(self, name: str) -> None:
+        """Drop the next push of a conversation, as a server does whose buffer for the client is full."""
+        self.pushes[name].popleft()
+        self.owes_hint = True
+
     def answer_pull(self, index: int, *, stale: bool) -> None:
         """Answer a pull, by the state of now or of when it was asked."""
         pull, page = self.pulls.pop(index)
@@ -218,6 +226,7 @@ class World:
 
     def hint(self) -> None:
         """Let the server say that pushes may have been missed."""
+        self.owes_hint = False
         self.receive(SyncHint())
 
     def pass_time(self, seconds: float) -> None:
@@ -229,6 +238,8 @@ class World:
         """Let everything arrive that is on its way, until nothing is left to do."""
         if not self.online:
             self.connect()
+        if self.owes_hint:
+            self.hint()
         for _ in range(100_000):
             if not self._step():
                 return

@@ -65,7 +65,7 @@ class Interleavings(RuleBasedStateMachine):
     def push(self, data: st.DataObject, fate: str) -> None:
         name = data.draw(st.sampled_from([name for name, line in self.world.pushes.items() if line]))
         if fate == "is lost":
-            self.world.pushes[name].popleft()
+            self.world.lose_push(name)
         else:
             self.world.push_arrives(name, stays=fate == "comes twice")
 

@@ -419,19 +419,31 @@ async def test_lists_come_by_pages_within_bounds(world: World) -> None:
 # ---------------------------------------------------------------- races
 
 
-async def test_a_change_on_a_stale_state_is_decided_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_on_a_stale_state_is_decided_again(
+    world: World, worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = worlds.make()
     ann, bob, _ = await make_group(world, "ann", "bob", "cleo")
     await world.conversations.set_role(ann, GROUP, "bob", Role.ADMIN)
     change_group = world.store.change_group
 
     async def demote_first(change: GroupChange) -> Conversation:
-        monkeypatch.undo()
-        await world.conversations.set_role(ann, GROUP, "bob", Role.MEMBER)
+        monkeypatch.setattr(world.store, "change_group", change_group)
+        await another.conversations.set_role(ann, GROUP, "bob", Role.MEMBER)
         return await change_group(change)
 
     monkeypatch.setattr(world.store, "change_group", demote_first)
     await refused(world.conversations.remove_member(bob, GROUP, "cleo"), Code.ROLE_INSUFFICIENT)
     assert set(await roles(world, ann)) == {"ann", "bob", "cleo"}
+
+
+async def test_changes_at_once_take_turns(world: World) -> None:
+    everybody = [f"u{number}" for number in range(12)]
+    ann, *_ = await make_group(world, "ann", *everybody)
+    async with asyncio.TaskGroup() as tasks:
+        for name in everybody:
+            tasks.create_task(world.conversations.set_role(ann, GROUP, name, Role.ADMIN))
+    assert {role for name, role in (await roles(world, ann)).items() if name != "ann"} == {"admin"}
 
 
 async def test_a_group_that_never_holds_still_is_busy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
