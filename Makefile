@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: $(VENV)/.run proto ## set up what is missing, start the server, print what to open
+run: $(VENV)/.run proto web ## set up what is missing, start the server, print what to open
 	@$(BIN)/resonance serve
 
 test: dev ## run every suite (long matrices: make soak)
@@ -27,8 +27,17 @@ check: dev ## lint, types, layers and contracts
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint
 
+	@$(BIN)/python scripts/web.py check
+
+web: $(VENV)/.run ## build the web client, if it is not as its sources are
+	@$(BIN)/python scripts/web.py build
+
+web-dev: $(VENV)/.run ## serve the web client with hot reload, for a server that runs beside it (RESONANCE_URL)
+	@$(BIN)/python scripts/web.py dev
+
 format: dev ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+	@$(BIN)/python scripts/web.py format
 
 proto: $(VENV)/.run ## generate code from the contracts in proto/
 	@$(BIN)/python scripts/proto.py 2>/dev/null || $(BIN)/python scripts/proto.py
@@ -45,12 +54,12 @@ lock: $(VENV)/.uv ## resolve the dependencies anew and write the two lock files
 	@$(BIN)/uv export -q --no-header --no-emit-project --all-groups -o requirements-dev.lock >/dev/null
 
 clean: ## remove the environment and everything generated; data/ stays
-	@rm -rf $(VENV) src/resonance/_proto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@rm -rf $(VENV) src/resonance/_proto src/resonance/_web web/node_modules web/src/gen tests/web/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- environments
 
-dev: $(VENV)/.dev proto
+dev: $(VENV)/.dev proto web
 
 $(VENV)/.uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -71,4 +80,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help run test test-fast engines check format proto bench soak lock clean dev
+.PHONY: help web web-dev run test test-fast engines check format proto bench soak lock clean dev

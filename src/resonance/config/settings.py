@@ -356,6 +356,15 @@ class Roles(Section):
     """Address of repo: unix:path (relative ones are below data_dir) or host:port."""
 
 
+class Web(Section):
+    """The web client."""
+
+    enabled: bool = True
+    """Serve it at /app."""
+    folder: Path | None = None
+    """Folder of a client to serve instead of the one that comes with the server; it needs an index.html."""
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -372,6 +381,7 @@ class Settings(Section):
     rpc: Rpc = Rpc()
     ws_config: WsConfig = WsConfig()
     http: HttpLimits = HttpLimits()
+    web: Web = Web()
     status_batcher: StatusBatcher = StatusBatcher()
     store: StoreConfig = StoreConfig()
     auth: Auth = Auth()

@@ -103,6 +103,13 @@ export class Database extends Dexie {
     return this.#range(conversationId, begin, row.last).toArray();
   }
 
+  /** The entries that are here of a conversation from a seq on, ascending. */
+  async since(conversationId: string, seq: number): Promise<Message[]> {
+    const row = await this.conversations.get(conversationId);
+    if (!row || isEmpty(row)) return [];
+    return this.#range(conversationId, Math.max(row.first, seq), row.last).toArray();
+  }
+
   /** The user's own messages in a conversation that are not acknowledged, in the order of sending. */
   unsent(conversationId: string): Promise<Outgoing[]> {
     return this.outgoing.where({ conversationId }).sortBy("key");
@@ -129,6 +136,11 @@ export class Database extends Dexie {
   async unread(): Promise<number> {
     const rows = await this.conversations.toArray();
     return rows.reduce((sum, row) => sum + (row.view.membership.recv_opt === "normal" ? row.unread : 0), 0);
+  }
+
+  /** Requests to be friends that wait for the user's answer. */
+  received(): Promise<number> {
+    return this.requests.filter(({ recipient, status }) => recipient === this.userId && status === "pending").count();
   }
 
   // ------------------------------------------------------------ what the engine asks for

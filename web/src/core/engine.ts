@@ -14,6 +14,7 @@ import { Keys } from "./keys";
 import { createLive, type LiveStore, TYPING_MS, withoutTyping, withTyping } from "./live";
 import { MAX_OUTGOING, type Outgoing } from "./model";
 import { Outbox } from "./outbox";
+import { People } from "./people";
 import type { ServerPacket, Signal } from "./packets";
 import { missing } from "./rows";
 import { isEmpty } from "./segment";
@@ -41,7 +42,9 @@ export class Engine {
   readonly #outbox: Outbox;
   readonly #applier: Applier;
   readonly #catchUp: CatchUp;
+  readonly #people: People;
   #stopped = false;
+  #stopping: Promise<void> | null = null;
   /** The conversation that is looked at, "" for none. */
   #open = "";
   readonly #typed = new Map<string, number>();
@@ -76,6 +79,7 @@ export class Engine {
         if (this.live.getState().connection === "syncing") this.live.setState({ connection: "online" });
       },
     });
+    this.#people = new People({ db, api, run });
     this.#outbox = new Outbox({
       db,
       run,
@@ -108,8 +112,12 @@ export class Engine {
   }
 
   /** End everything of this engine; what is unsent waits in the database for the next one. */
-  async stop(): Promise<void> {
-    if (this.#stopped) return;
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.#disconnect();
     this.#stopped = true;
     this.#unsubscribe();
@@ -181,6 +189,11 @@ export class Engine {
     return this.#catchUp.loadOlder(conversationId);
   }
 
+  /** Have the profiles of people in `db.users`, as they are now; nobody waits for that. */
+  know(userIds: readonly string[]): void {
+    this.#people.know(userIds);
+  }
+
   /** The conversation with somebody, made when there is none. Returns its id. */
   openWith(userId: string): Promise<string> {
     return this.command(() => this.api.openSingle(userId));
@@ -244,6 +257,7 @@ export class Engine {
     if (!this.#socket.ready) return;
     this.#outbox.connected(window);
     this.#catchUp.connected();
+    this.#people.connected();
   }
 
   #lost(reason: string, retryAt: number): void {
@@ -275,10 +289,18 @@ export class Engine {
       const presence = { online: signal.online, lastSeenAt: signal.lastSeenAt };
       this.live.setState({ presence: { ...live.presence, [signal.userId]: presence } });
     } else if (signal.kind === "typing") {
-      this.live.setState(withTyping(live, signal.conversationId, signal.userId, Date.now() + TYPING_MS));
+      const { conversationId, userId } = signal;
+      this.live.setState(withTyping(live, conversationId, userId, Date.now() + TYPING_MS));
+      setTimeout(() => this.#typedLongAgo(conversationId, userId), TYPING_MS);
     } else {
       this.#applier.post({ type: "signal", signal });
     }
+  }
+
+  #typedLongAgo(conversationId: string, userId: string): void {
+    const live = this.live.getState();
+    const until = live.typing[conversationId]?.[userId] ?? 0;
+    if (until <= Date.now()) this.live.setState(withoutTyping(live, conversationId, userId));
   }
 
   // ------------------------------------------------------------ what no sync tells

@@ -15,16 +15,16 @@
  *   `lastMessage`, `unread`, `readSeq`, `visibleSeq`;
  * - `db.tail(id, count)`: the newest entries of what is here, ascending, without gaps. Show more by a greater `count`; once
  *   it returns fewer than asked for, `engine.loadOlder(id)` fetches more and says whether there is still more;
- *   `older(conversation) === null` says that the beginning is here;
+ *   `older(conversation) === null` says that the beginning is here; `db.since(id, seq)` is the same from a seq on;
  * - `db.unsent(id)`: own messages on their way (`queued`) or refused (`failed`, with `code`); shown after the entries;
  *   `key` is the later entry's `client_msg_id`;
  * - `db.readers(id)`: how far others have read; `db.users`, `db.relations` (friends and blocks), `db.requests`;
- * - `db.draft(id)`, `db.setDraft(id, text)`; `db.unread()` for the title.
+ * - `db.draft(id)`, `db.setDraft(id, text)`; `db.unread()` and `db.received()` for badges.
  *
  * What is true only now is in `engine.live` (a zustand store): `connection`, `retryAt`, `reason`, `presence`, `typing`.
  *
  * What the user does: `engine.send`, `resend`, `discard`, `markRead`, `typing`, `open` (which conversation is looked at),
- * `openWith` (somebody), and for everything else `api`. A command that answers with a conversation is run by
+ * `openWith` (somebody), `know` (whose profiles are wanted), and for everything else `api`. A command that answers with a conversation is run by
  * `engine.command(() => api.createGroup(…))`, so that what it did shows at once.
  */
 export { Api } from "./api";

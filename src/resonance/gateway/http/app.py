@@ -10,7 +10,7 @@ from starlette.types import Lifespan
 
 from resonance import __version__
 from resonance.config import Settings
-from resonance.gateway.http import context, errors, middleware
+from resonance.gateway.http import context, errors, middleware, web
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.docs import DocumentedApp
 from resonance.gateway.http.docs import install as install_docs
@@ -67,4 +67,5 @@ def create_app(
     middleware.install(app, settings, Refusals(owned))
     errors.install(app, [route for route in ROUTES if isinstance(route, APIRoute)])
     install_docs(app)
+    web.install(app, settings.web)
     return app
