@@ -164,7 +164,7 @@ class StatusBatcher(Section):
 class StoreConfig(Section):
     """The database."""
 
-    kind: Literal["sqlite", "postgres"] = "sqlite"
+    kind: Literal["sqlite", "postgres", "mysql"] = "sqlite"
     """Engine."""
     url: SecretStr | None = None
     """Where PostgreSQL is: postgresql://user:password@host:5432/database."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from resonance.config.settings import Rpc, StoreConfig
-from resonance.engines.postgres import pool
+from resonance.engines.mysql import pool as mysql_pool
+from resonance.engines.mysql.address import open_connection
+from resonance.engines.mysql.store import MySqlStore
+from resonance.engines.postgres import pool as postgres_pool
 from resonance.engines.postgres.store import PostgresStore
 from resonance.engines.sqlite import connection
 from resonance.engines.sqlite.migrate import migrate
@@ -22,9 +26,10 @@ from resonance.rpc.channel import open_channel
 from resonance.rpc.loopback import loopback
 from resonance.rpc.remote import remote
 from resonance.rpc.server import RpcServer
+from tests.engines.mariadb import MariaDbServer, mariadb_server
 from tests.engines.postgres import PostgresServer, postgres_server
 
-SHARES = {"sqlite": 1.0, "loopback": 0.15, "grpc": 0.15, "postgres": 0.15}
+SHARES = {"sqlite": 1.0, "loopback": 0.15, "grpc": 0.15, "postgres": 0.15, "mariadb": 0.15}
 """The ways to reach a store, and how much of the random search is worth doing there: a binding has no states."""
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('meta', 'alembic_version')"
@@ -87,11 +92,51 @@ async def on_postgres(server: PostgresServer) -> AsyncIterator[Store]:
         await engine.join()
 
 
-@pytest.fixture(params=[*list(SHARES)[:-1], pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbServer]:
+    """A running MariaDB."""
+    with mariadb_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def on_mariadb(server: MariaDbServer) -> AsyncIterator[Store]:
+    """Run the engine on a database that is emptied."""
+    await empty(server.url())
+    engine = MySqlStore(StoreConfig(kind="mysql", url=SecretStr(server.url()), connections=4))
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        engine.close()
+        await engine.join()
+
+
+async def empty(url: str) -> None:
+    """Delete all rows: quicker than TRUNCATE, which makes InnoDB's files anew."""
+    connection = await open_connection(StoreConfig(kind="mysql", url=SecretStr(url)))
+    async with connection.cursor() as cursor:
+        await cursor.execute("SHOW TABLES")
+        tables = {row[0] for row in await cursor.fetchall()} - {"meta", "alembic_version"}
+        for table in tables:
+            await cursor.execute(f"DELETE FROM {table}")
+    await connection.ensure_closed()
+
+
+SERVED: dict[str, Callable[[Any], AbstractAsyncContextManager[Store]]] = {
+    "postgres": on_postgres,
+    "mariadb": on_mariadb,
+}
+
+
+@pytest.fixture(
+    params=[*(name for name in SHARES if name not in SERVED)]
+    + [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SERVED]
+)
 async def store(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> AsyncIterator[Store]:
     """A started, empty store."""
-    if request.param == "postgres":
-        async with on_postgres(request.getfixturevalue("postgres")) as engine:
+    if request.param in SERVED:
+        async with SERVED[request.param](request.getfixturevalue(request.param)) as engine:
             yield engine
         return
     path = tmp_path / migrated.name
@@ -118,10 +163,11 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A function that lets the store's clock jump ahead by so many ms."""
     real, ahead = connection.wall_ms, [0]
     monkeypatch.setattr(connection, "wall_ms", lambda: real() + ahead[0])
-    clock = pool.CLOCK
+    clocks = [(pool, pool._NOW) for pool in (mysql_pool, postgres_pool)]
 
     def jump(ms: int) -> None:
         ahead[0] += ms
-        monkeypatch.setattr(pool, "_NOW", f"SELECT {clock} + {ahead[0]}")
+        for pool, now in clocks:
+            monkeypatch.setattr(pool, "_NOW", now.replace(pool.CLOCK, f"{pool.CLOCK} + {ahead[0]}"))
 
     return jump
