@@ -17,7 +17,16 @@ def make_store(settings: Settings) -> SqlStore:
     Raises:
         ServiceError: INVALID_ARGUMENT when the driver is not installed, or the configuration says too little.
     """
-    return _postgres(settings) if settings.store.kind == "postgres" else _sqlite(settings)
+    makers = {"sqlite": _sqlite, "postgres": _postgres, "mysql": _mysql}
+    try:
+        return makers[settings.store.kind](settings)
+    except ModuleNotFoundError as error:
+        kind = settings.store.kind
+        raise ServiceError(
+            Code.INVALID_ARGUMENT,
+            f"store.kind is {kind}, and {error.name} is not installed: pip install 'resonance-im[{kind}]'",
+            field="store.kind",
+        ) from error
 
 
 def _sqlite(settings: Settings) -> SqlStore:
@@ -29,12 +38,12 @@ def _sqlite(settings: Settings) -> SqlStore:
 
 
 def _postgres(settings: Settings) -> SqlStore:
-    try:
-        from resonance.engines.postgres.store import PostgresStore
-    except ModuleNotFoundError as error:
-        raise ServiceError(
-            Code.INVALID_ARGUMENT,
-            f"store.kind is postgres, and {error.name} is not installed: pip install 'resonance-im[postgres]'",
-            field="store.kind",
-        ) from error
+    from resonance.engines.postgres.store import PostgresStore
+
     return PostgresStore(settings.store)
+
+
+def _mysql(settings: Settings) -> SqlStore:
+    from resonance.engines.mysql.store import MySqlStore
+
+    return MySqlStore(settings.store)

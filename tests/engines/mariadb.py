@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from tests.engines.processes import as_user, folder_of, free_port
 
@@ -26,8 +26,11 @@ class MariaDbServer:
     """A server on loopback.
 
     Attributes:
+        kind: of the store on it.
         port: where it listens.
     """
+
+    kind: ClassVar[Literal["mysql"]] = "mysql"
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -71,10 +74,10 @@ class MariaDbServer:
     def _ping(self) -> list[str]:
         return ["mariadb-admin", "--no-defaults", f"--socket={self._folder}/socket", "--user=root", "ping"]
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Stop it; SIGKILL is a crash."""
+    def crash(self) -> None:
+        """Kill it; what was not written yet is lost."""
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.kill()
         self._process.wait(TIMEOUT_S)
 
 
@@ -88,4 +91,4 @@ def mariadb_server() -> Iterator[MariaDbServer]:
         try:
             yield server
         finally:
-            server.stop(signal.SIGKILL)
+            server.crash()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from tests.engines.processes import as_user, folder_of, free_port
 
@@ -19,15 +20,18 @@ class PostgresServer:
     """A server on loopback.
 
     Attributes:
+        kind: of the store on it.
         port: where it listens.
     """
+
+    kind: ClassVar[Literal["postgres"]] = "postgres"
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str) -> str:
+    def url(self, database: str = "postgres") -> str:
         """Return the address of one database."""
         return f"postgresql://resonance@127.0.0.1:{self.port}/{database}"
 
@@ -55,9 +59,9 @@ class PostgresServer:
                 raise RuntimeError((self._folder / "postgres.log").read_text()[-2000:])
             time.sleep(0.05)
 
-    def stop(self, mode: str = "fast") -> None:
-        """Stop it: `fast`, or `immediate` as a crash does."""
-        command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", mode]
+    def crash(self) -> None:
+        """Stop it at once; what was not written yet is lost."""
+        command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", "immediate"]
         subprocess.run(as_user("postgres", command), check=True, stdout=-3)
         if self._process is not None:
             self._process.wait(TIMEOUT_S)
@@ -71,7 +75,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         server.create()
         server.start()
         yield server
-        server.stop("immediate")
+        server.crash()
 
 
 def _binary(name: str) -> str:

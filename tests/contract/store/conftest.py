@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from resonance.config import Settings
 from resonance.config.settings import Rpc, StoreConfig
 from resonance.engines.mysql import pool as mysql_pool
 from resonance.engines.mysql.address import open_connection
-from resonance.engines.mysql.store import MySqlStore
 from resonance.engines.postgres import pool as postgres_pool
-from resonance.engines.postgres.store import PostgresStore
+from resonance.engines.sql.store import SqlStore
 from resonance.engines.sqlite import connection
 from resonance.engines.sqlite.migrate import migrate
 from resonance.engines.sqlite.store import SqliteStore
@@ -26,6 +25,8 @@ from resonance.rpc.channel import open_channel
 from resonance.rpc.loopback import loopback
 from resonance.rpc.remote import remote
 from resonance.rpc.server import RpcServer
+from resonance.stores import make_store
+from tests.engines import SERVED, Server
 from tests.engines.mariadb import MariaDbServer, mariadb_server
 from tests.engines.postgres import PostgresServer, postgres_server
 
@@ -76,22 +77,6 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@asynccontextmanager
-async def on_postgres(server: PostgresServer) -> AsyncIterator[Store]:
-    """Run the engine on an empty database; migrating takes longer than most tests, so it is emptied instead of made."""
-    engine = PostgresStore(StoreConfig(kind="postgres", url=SecretStr(server.url("postgres")), connections=4))
-    await engine.start()
-    connection = await asyncpg.connect(server.url("postgres"))
-    tables = ", ".join(row[0] for row in await connection.fetch(_TABLES))
-    await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-    await connection.close()
-    try:
-        yield engine
-    finally:
-        engine.close()
-        await engine.join()
-
-
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDbServer]:
     """A running MariaDB."""
@@ -99,11 +84,16 @@ def mariadb() -> Iterator[MariaDbServer]:
         yield server
 
 
+def store_on(server: Server) -> SqlStore:
+    """Return a store on a server, not started."""
+    config = StoreConfig(kind=server.kind, url=SecretStr(server.url()), connections=4, timeout=5)
+    return make_store(Settings(store=config))
+
+
 @asynccontextmanager
-async def on_mariadb(server: MariaDbServer) -> AsyncIterator[Store]:
-    """Run the engine on a database that is emptied."""
-    await empty(server.url())
-    engine = MySqlStore(StoreConfig(kind="mysql", url=SecretStr(server.url()), connections=4))
+async def running(server: Server) -> AsyncIterator[Store]:
+    """Run a store on a server for a while."""
+    engine = store_on(server)
     await engine.start()
     try:
         yield engine
@@ -112,7 +102,26 @@ async def on_mariadb(server: MariaDbServer) -> AsyncIterator[Store]:
         await engine.join()
 
 
-async def empty(url: str) -> None:
+@asynccontextmanager
+async def emptied(server: Server) -> AsyncIterator[Store]:
+    """Run a store on a database without rows; migrating takes longer than most tests, so they are deleted."""
+    if isinstance(server, PostgresServer):
+        await _empty_postgres(server.url())
+    else:
+        await _empty_mariadb(server.url())
+    async with running(server) as engine:
+        yield engine
+
+
+async def _empty_postgres(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    tables = ", ".join(row[0] for row in await connection.fetch(_TABLES))
+    if tables:
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+    await connection.close()
+
+
+async def _empty_mariadb(url: str) -> None:
     """Delete all rows: quicker than TRUNCATE, which makes InnoDB's files anew."""
     connection = await open_connection(StoreConfig(kind="mysql", url=SecretStr(url)))
     async with connection.cursor() as cursor:
@@ -120,13 +129,9 @@ async def empty(url: str) -> None:
         tables = {row[0] for row in await cursor.fetchall()} - {"meta", "alembic_version"}
         for table in tables:
             await cursor.execute(f"DELETE FROM {table}")
+        if tables:
+            await cursor.execute("UPDATE meta SET value = '0' WHERE name = 'outbox'")
     await connection.ensure_closed()
-
-
-SERVED: dict[str, Callable[[Any], AbstractAsyncContextManager[Store]]] = {
-    "postgres": on_postgres,
-    "mariadb": on_mariadb,
-}
 
 
 @pytest.fixture(
@@ -136,7 +141,7 @@ SERVED: dict[str, Callable[[Any], AbstractAsyncContextManager[Store]]] = {
 async def store(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> AsyncIterator[Store]:
     """A started, empty store."""
     if request.param in SERVED:
-        async with SERVED[request.param](request.getfixturevalue(request.param)) as engine:
+        async with emptied(request.getfixturevalue(request.param)) as engine:
             yield engine
         return
     path = tmp_path / migrated.name

@@ -32,16 +32,36 @@ class Server:
         oldest: the oldest version that has what we need: atomic DDL, and the collation.
         collation: by bytes, and "a" is not "a ": what their `utf8mb4_bin` pads is equal to it.
         limit: the setting that bounds a statement; MySQL's bounds those that read.
+        status: the table of status variables.
     """
 
     name: str
     oldest: tuple[int, ...]
     collation: str
     limit: str
+    status: str
+
+    @property
+    def boot(self) -> str:
+        """The query for the second at which the server started: both numbers in it are of one moment."""
+        uptime = f"SELECT variable_value FROM {self.status} WHERE variable_name = 'Uptime'"  # noqa: S608 - a constant
+        return f"SELECT UNIX_TIMESTAMP() - CAST(({uptime}) AS SIGNED)"
 
 
-_MARIADB = Server("MariaDB", (10, 6), "utf8mb4_nopad_bin", f"max_statement_time = {MAX_TRANSACTION_MS // 1000}")
-_MYSQL = Server("MySQL", (8, 0, 17), "utf8mb4_0900_bin", f"max_execution_time = {MAX_TRANSACTION_MS}")
+_MARIADB = Server(
+    name="MariaDB",
+    oldest=(10, 6),
+    collation="utf8mb4_nopad_bin",
+    limit=f"max_statement_time = {MAX_TRANSACTION_MS // 1000}",
+    status="information_schema.global_status",
+)
+_MYSQL = Server(
+    name="MySQL",
+    oldest=(8, 0, 17),
+    collation="utf8mb4_0900_bin",
+    limit=f"max_execution_time = {MAX_TRANSACTION_MS}",
+    status="performance_schema.global_status",
+)
 
 
 async def open_connection(config: StoreConfig) -> Connection:

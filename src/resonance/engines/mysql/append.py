@@ -17,13 +17,21 @@ _HEADS = f"""
     SELECT id, version, max_seq, ordinal, member_count, kind, greatest({CLOCK}, updated_at) AS now
     FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (:ids) ORDER BY id FOR UPDATE
 """  # noqa: S608 - a constant
-"""In one order of rows everywhere, so that two batches never wait for each other. By the index, because a search through
-a small table would wait for the rows of others, too."""
+"""In one order of rows everywhere, so that two batches never wait for each other. By the index, because a search
+through a small table would wait for the rows of others, too."""
 _ENTRIES = """
     INSERT INTO entries (conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra,
         ordinal, created_at) VALUES
 """
 _MEMBERS_OF_OPEN = f"INSERT INTO members ({MEMBER}) VALUES "  # noqa: S608 - a constant
+_ADVANCE = (
+    "UPDATE {ends} STRAIGHT_JOIN conversations c ON c.id = e.id "
+    "SET c.max_seq = e.seq, c.ordinal = e.ordinal, c.updated_at = {now}"
+)
+_POINT = (
+    "UPDATE {ends} STRAIGHT_JOIN members m ON m.conversation_id = e.id AND m.user_id = e.user_id "
+    "SET m.read_seq = e.seq, m.read_ordinal = e.ordinal, m.updated_at = {now}"
+)
 _UNLESS_THERE = " ON DUPLICATE KEY UPDATE user_id = members.user_id"
 
 
@@ -64,15 +72,10 @@ def _written(tx: MySqlTx, made: Plan) -> list[str]:
             if pair[0] in open_ids
         ]
         statements += inserts(_MEMBERS_OF_OPEN, senders, _UNLESS_THERE)
-    ends = _table(tx, "id, seq, ordinal", [(id_, head.seq, head.ordinal) for id_, head in made.advanced()])
+    heads = [(id_, head.seq, head.ordinal) for id_, head in made.advanced()]
     pointers = [(*pair, *end) for pair, end in sorted(made.pointers.items())]
-    statements += [
-        f"UPDATE {ends} STRAIGHT_JOIN conversations c ON c.id = e.id "
-        f"SET c.max_seq = e.seq, c.ordinal = e.ordinal, c.updated_at = {tx.now}",
-        f"UPDATE {_table(tx, 'id, user_id, seq, ordinal', pointers)} "
-        "STRAIGHT_JOIN members m ON m.conversation_id = e.id AND m.user_id = e.user_id "
-        f"SET m.read_seq = e.seq, m.read_ordinal = e.ordinal, m.updated_at = {tx.now}",
-    ]
+    statements.append(_ADVANCE.format(ends=_table(tx, "id, seq, ordinal", heads), now=tx.now))
+    statements.append(_POINT.format(ends=_table(tx, "id, user_id, seq, ordinal", pointers), now=tx.now))
     return statements
 
 

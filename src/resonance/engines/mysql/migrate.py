@@ -1,7 +1,7 @@
 """Bringing a database to the present schema.
 
-Alembic writes the statements, and they run one by one on our own connection. Neither server can undo DDL, so a migration
-that was cut off is gone through again, and what is there already is passed over.
+Alembic writes the statements, and they run one by one on our own connection. Neither server can undo DDL, so a
+migration that was cut off is gone through again, and what is there already is passed over.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ _LOCK = "concat('resonance migrates ', database())"
 """The lock under which one server at a time migrates; held by the connection."""
 _DONE = {1050, 1061, 1062}
 """The table is there, the index is there, the row is there."""
+_FACT = (
+    "INSERT INTO meta (name, value) SELECT :name, ({value}) WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = :name)"
+)
+"""`tx.py` says what the facts besides the epoch are for."""
 _TIMEOUT_S = 3600.0
 """A statement that changes a large table takes its time."""
 
@@ -35,16 +39,16 @@ async def migrate(connection: Connection, server: Server) -> bool:
     """Make the tables, or bring them up to date; return whether there was anything to do.
 
     Raises:
-        ServiceError: STORAGE_UNAVAILABLE when a newer server wrote the database, or another one migrates it for too long.
+        ServiceError: STORAGE_UNAVAILABLE when a newer server wrote the database, or another one is migrating it.
     """
-    tx = MySqlTx(connection, _TIMEOUT_S, jump=False)
-    [row] = await tx.all(f"SELECT GET_LOCK({_LOCK}, {MAX_TRANSACTION_MS // 1000}) AS had")  # noqa: S608 - constants
+    tx = MySqlTx(connection, _TIMEOUT_S)
+    [row] = await tx.all(f"SELECT GET_LOCK({_LOCK}, {MAX_TRANSACTION_MS // 1000}) AS had")
     if not row["had"]:
         raise ServiceError(Code.STORAGE_UNAVAILABLE, "another server migrates this database: try again")
     try:
         return await _migrate(tx, server)
     finally:
-        await tx.all(f"SELECT RELEASE_LOCK({_LOCK})")  # noqa: S608 - a constant
+        await tx.all(f"SELECT RELEASE_LOCK({_LOCK})")
 
 
 async def _migrate(tx: MySqlTx, server: Server) -> bool:
@@ -58,17 +62,14 @@ async def _migrate(tx: MySqlTx, server: Server) -> bool:
         cut_off = version is not None
         for statement in _statements(version or "", server):
             await _run(tx, statement, cut_off)
-    made = await tx.run(
-        "INSERT INTO meta (name, value) SELECT 'outbox', (SELECT coalesce(max(position), 0) FROM outbox) "
-        "WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'outbox')"
-    )
-    made += await tx.run(
-        "INSERT INTO meta (name, value) SELECT 'epoch', :epoch "
-        "WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'epoch')",
-        epoch=secrets.token_hex(8),
-    )
+    facts = {
+        "epoch": f"'{secrets.token_hex(8)}'",
+        "outbox": "SELECT coalesce(max(position), 0) FROM outbox",
+        "boot": server.boot,
+    }
+    made = [await tx.run(_FACT.format(value=value), name=name) for name, value in facts.items()]
     if version == migrations.HEAD:
-        return made > 0
+        return any(made)
     log.info("brought the database up to date", before=version or "empty", now=migrations.HEAD)
     return True
 

@@ -56,6 +56,7 @@ class Connections(Transactions[MySqlTx]):
     def __init__(self, config: StoreConfig, committed: Callable[[int], None]) -> None:
         super().__init__()
         self.server = "MySQL"
+        self._boot = ""
         self._config = config
         self._committed = committed
         self._pool: Pool | None = None
@@ -65,6 +66,7 @@ class Connections(Transactions[MySqlTx]):
     async def start(self, server: Server) -> None:
         """Connect; raises what the driver raises."""
         self.server = server.name
+        self._boot = server.boot
         self._pool = await create_pool(
             minsize=1,
             maxsize=self._config.connections,
@@ -99,7 +101,7 @@ class Connections(Transactions[MySqlTx]):
     async def _once(self, isolation: Isolation, work: Work[MySqlTx, T], locks: Work[MySqlTx, None] | None) -> T:
         async with self._connection() as connection:
             begun = time.monotonic()
-            tx = MySqlTx(connection, self._config.timeout, jump=connection not in self._known)
+            tx = MySqlTx(connection, self._config.timeout, "" if connection in self._known else self._boot)
             level, start = _BEGIN[isolation]
             try:
                 [row] = await tx.fetch(f"SET TRANSACTION ISOLATION LEVEL {level}", start, _NOW)

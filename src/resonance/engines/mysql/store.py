@@ -122,7 +122,7 @@ async def _check_settings(connection: Connection, server: Server, config: StoreC
     Raises:
         ServiceError: STORAGE_UNAVAILABLE when it takes packets that are too small.
     """
-    tx = MySqlTx(connection, config.timeout, jump=False)
+    tx = MySqlTx(connection, config.timeout)
     await tx.script([session(server, config)])
     [row] = await tx.all(_SETTINGS)
     if row["packet"] < _PACKET:

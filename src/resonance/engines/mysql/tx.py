@@ -14,15 +14,16 @@ from resonance.engines.sql.tx import PARAMETER, Row, Tx
 PACKET = 1_000_000
 """Characters of statements that go to the server at once, at least one statement; a character has up to 4 bytes."""
 JUMP = 1_000
-"""Positions that a connection's first events leave out.
+"""Positions that are left out after a restart of the server.
 
 InnoDB shows a commit to others a moment before it is on the disk. What a reader saw there may be gone after a crash,
-and its position would be given again, to something else that the reader would then never look for. After a crash every
-connection is new, so the first one to write leaves more room than any such moment holds.
+and its position would be given again, to something else that the reader would then never look for. So the first events
+after a restart leave more room than any such moment holds.
 """
 
 _TURN = "UPDATE meta SET value = LAST_INSERT_ID(CAST(value AS SIGNED) + :number) WHERE name = 'outbox'"
 """Whoever has this row is next to commit. It holds the last position that was given."""
+_BOOTED = "UPDATE meta SET value = :boot WHERE name = 'boot'"
 _EVENTS = 'INSERT INTO outbox (position, "key", kind, payload, created_at) VALUES '
 
 
@@ -35,12 +36,18 @@ class MySqlTx(Tx):
         outbox_head: the position of the last event that was flushed, 0 for none.
     """
 
-    def __init__(self, connection: Connection, timeout_s: float, *, jump: bool) -> None:
+    def __init__(self, connection: Connection, timeout_s: float, boot: str = "") -> None:
+        """Begin with a connection.
+
+        Args:
+            timeout_s: how long to wait for an answer.
+            boot: for a connection that has not written events yet, the query for when its server started.
+        """
         self.now = 0
         self.outbox_head = 0
         self._connection = connection
         self._timeout_s = timeout_s
-        self._jump = JUMP if jump else 0
+        self._boot = boot
         self._events: list[tuple[str, str, bytes]] = []
 
     async def one(self, sql: str, **params: object) -> Row | None:
@@ -78,10 +85,18 @@ class MySqlTx(Tx):
             for at, event in enumerate(self._events, 1)
         ]
         self._events.clear()
-        turn = self.bound(_TURN, {"number": number + self._jump})
-        results = await self.script([turn, *inserts(_EVENTS, rows)])
+        begin = await self._after_restart() if self._boot else []
+        turn = self.bound(_TURN, {"number": number + (JUMP if begin else 0)})
+        results = await self.script([turn, *begin, *inserts(_EVENTS, rows)])
         self.outbox_head = results[0][1]
         return self.outbox_head - number + 1
+
+    async def _after_restart(self) -> list[str]:
+        """Return what to write when these are the first events since the server started; nothing when they are not."""
+        row = await self.one(f"SELECT ({self._boot}) AS boot, value FROM meta WHERE name = 'boot'")  # noqa: S608
+        assert row is not None, "the migration wrote it"
+        boot = str(row["boot"])
+        return [] if boot == row["value"] else [self.bound(_BOOTED, {"boot": boot})]
 
     # ------------------------------------------------------------ statements as text
 
