@@ -82,12 +82,12 @@ class MariaDbServer:
 
 
 @contextmanager
-def mariadb_server() -> Iterator[MariaDbServer]:
+def mariadb_server(*settings: str) -> Iterator[MariaDbServer]:
     """Run a server for a while."""
     with folder_of("mysql") as folder:
         server = MariaDbServer(folder)
         server.create()
-        server.start()
+        server.start(*settings)
         try:
             yield server
         finally:

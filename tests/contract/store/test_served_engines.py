@@ -13,7 +13,7 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import AppendStatus, NewEntry
 from resonance.ports.store import Store
 from tests.contract.store.conftest import emptied, running, store_on
-from tests.contract.store.making import change, group, kick, people, refused, say, state
+from tests.contract.store.making import change, group, kick, people, person, refused, say, state
 from tests.contract.store.suite_append import item
 from tests.engines import SERVED, Server
 
@@ -154,6 +154,39 @@ async def test_nothing_acked_is_lost_when_the_server_crashes_and_the_store_comes
         assert kept == [f"k{number}" for number in acked]
         store.close()
         await store.join()
+
+
+async def test_who_waits_hears_of_commits_of_another_process(stores: list[Store]) -> None:
+    await people(stores[0], "anna", "bert")
+    chat = await stores[0].open_single("anna", "bert")
+    after = (await stores[1].outbox(0, 100, 0)).end
+    waiting = asyncio.create_task(stores[1].outbox(after, 100, 60_000))
+    await asyncio.sleep(0)
+    await say(stores[0], chat.id, "anna")
+    async with asyncio.timeout(10):
+        page = await waiting
+    assert [event.key for event in page.events] == [chat.id]
+
+
+async def test_worker_ids_are_leased_once(stores: list[Store]) -> None:
+    owners = [f"logic-{number}" for number in range(40)]
+    leases = await asyncio.gather(*(stores[n % 2].lease_worker(owner, 60_000) for n, owner in enumerate(owners)))
+    assert len(set(leases)) == len(owners)
+    assert await asyncio.gather(*(stores[1].lease_worker(owner, 60_000) for owner in owners)) == leases
+
+
+async def test_rights_that_were_checked_before_a_change_elsewhere_are_stale(stores: list[Store]) -> None:
+    await people(stores[0], "anna", "bert", "carl")
+    chat = await group(stores[0], "anna", "bert", "carl")
+    await change(stores[0], chat, kick("bert"))
+    [result] = (await stores[1].append([item(chat, "bert", "k")])).results
+    assert result.status == AppendStatus.STALE
+
+
+async def test_everybody_registers_at_once(stores: list[Store]) -> None:
+    names = [f"user{number}" for number in range(60)]
+    await asyncio.gather(*(person(stores[n % 2], name) for n, name in enumerate(names)))
+    assert [user.id for user in await stores[0].list_users("", 100)] == sorted(names)
 
 
 async def test_a_transaction_whose_caller_went_away_ends_by_itself(stores: list[Store]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.mysql.pool import CLOCK
@@ -25,13 +25,14 @@ _ENTRIES = """
 """
 _MEMBERS_OF_OPEN = f"INSERT INTO members ({MEMBER}) VALUES "  # noqa: S608 - a constant
 _ADVANCE = (
-    "UPDATE {ends} STRAIGHT_JOIN conversations c ON c.id = e.id "
+    "UPDATE {ends} STRAIGHT_JOIN conversations c FORCE INDEX (PRIMARY) ON c.id = e.id "
     "SET c.max_seq = e.seq, c.ordinal = e.ordinal, c.updated_at = {now}"
 )
 _POINT = (
-    "UPDATE {ends} STRAIGHT_JOIN members m ON m.conversation_id = e.id AND m.user_id = e.user_id "
+    "UPDATE {ends} STRAIGHT_JOIN members m FORCE INDEX (PRIMARY) ON m.conversation_id = e.id AND m.user_id = e.user_id "
     "SET m.read_seq = e.seq, m.read_ordinal = e.ordinal, m.updated_at = {now}"
 )
+"""By the index, for the same reason."""
 _UNLESS_THERE = " ON DUPLICATE KEY UPDATE user_id = members.user_id"
 
 
@@ -79,7 +80,9 @@ def _written(tx: MySqlTx, made: Plan) -> list[str]:
     return statements
 
 
-def _table(tx: MySqlTx, columns: str, rows: Iterable[tuple[object, ...]]) -> str:
-    """Return rows as a table `e` for a join: the two servers share no shorter way to say it."""
-    named = ", ".join(f"NULL AS {name}" for name in columns.split(", "))
-    return f"(SELECT {named} WHERE FALSE {''.join(f'UNION ALL SELECT {tx.values(*row)} ' for row in rows)}) e"
+def _table(tx: MySqlTx, columns: str, rows: Sequence[tuple[object, ...]]) -> str:
+    """Return rows, at least one, as a table `e` for a join: the two servers share no shorter way to say it."""
+    first = ", ".join(
+        f"{tx.literal(value)} AS {name}" for value, name in zip(rows[0], columns.split(", "), strict=True)
+    )
+    return f"(SELECT {' UNION ALL SELECT '.join([first, *(tx.values(*row) for row in rows[1:])])}) e"

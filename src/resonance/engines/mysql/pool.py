@@ -92,11 +92,14 @@ class Connections(Transactions[MySqlTx]):
     def meaning(self, error: Exception) -> Meaning:
         if not isinstance(error, MySQLError):
             return Meaning.AWAY if isinstance(error, OSError | TimeoutError) else Meaning.WRONG
-        code = error.args[0] if error.args else 0
+        code = _code(error)
         if code in _AGAIN:
             return Meaning.LOST
         gone = isinstance(error, InterfaceError | InternalError) or code in _AWAY or code in _CLIENT
         return Meaning.AWAY if gone else Meaning.WRONG
+
+    def reason(self, error: Exception) -> str:
+        return f"error_{_code(error)}" if isinstance(error, MySQLError) else super().reason(error)
 
     async def _once(self, isolation: Isolation, work: Work[MySqlTx, T], locks: Work[MySqlTx, None] | None) -> T:
         async with self._connection() as connection:
@@ -139,6 +142,11 @@ class Connections(Transactions[MySqlTx]):
             yield connection
         finally:
             pool.release(connection)
+
+
+def _code(error: MySQLError) -> int:
+    """Return the server's or the driver's number of a failure, 0 for none."""
+    return int(error.args[0]) if error.args else 0
 
 
 async def _roll_back(tx: MySqlTx, connection: Connection) -> None:

@@ -18,7 +18,8 @@ JUMP = 1_000
 
 InnoDB shows a commit to others a moment before it is on the disk. What a reader saw there may be gone after a crash,
 and its position would be given again, to something else that the reader would then never look for. So the first events
-after a restart leave more room than any such moment holds.
+after a restart leave more room than any such moment holds. Servers tell when they started in seconds, so a restart is
+seen unless the server lived for less than one.
 """
 
 _TURN = "UPDATE meta SET value = LAST_INSERT_ID(CAST(value AS SIGNED) + :number) WHERE name = 'outbox'"

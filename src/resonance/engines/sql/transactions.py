@@ -76,6 +76,10 @@ class Transactions(ABC, Generic[AnyTx]):
     def meaning(self, error: Exception) -> Meaning:
         """Say what a failure means."""
 
+    def reason(self, error: Exception) -> str:
+        """Return a short name of a failure, for metrics."""
+        return type(error).__name__
+
     def accept(self) -> None:
         """Begin to accept."""
         self._accepting = True
@@ -125,7 +129,7 @@ class Transactions(ABC, Generic[AnyTx]):
                 meaning = self.meaning(error)
                 if meaning is Meaning.WRONG:
                     raise
-                metrics.repo_errors.labels(type(error).__name__).inc()
+                metrics.repo_errors.labels(self.reason(error)).inc()
                 if meaning is Meaning.AWAY:
                     raise self.unavailable(error) from error
             if overdue(begun):
