@@ -35,8 +35,8 @@ def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) ->
     from resonance.engines.sqlite import migrate as engine
 
     settings = load_options("repo", config, env, data_dir).settings
-    if settings.store.kind == "postgres":
-        typer.echo(asyncio.run(_migrate_postgres(settings)))
+    if settings.store.kind != "sqlite":
+        typer.echo(asyncio.run(_migrate_server(settings)))
         return
     path = database(settings)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +65,9 @@ def backup(
     """
     from resonance.engines.sqlite.backup import backup as copy
 
-    source = _embedded(data_dir, config, env, "pg_dump --format=custom")
+    source = _embedded(
+        data_dir, config, env, {"postgres": "pg_dump --format=custom", "mysql": "mariadb-dump --single-transaction"}
+    )
     if not source.exists():
         fail(f"there is no database at {source}: --data-dir names the folder that holds it")
     with _progress("Copying") as progress:
@@ -93,7 +95,15 @@ def restore(
     """
     from resonance.engines.sqlite.backup import restore as put_back
 
-    target = _embedded(data_dir, config, env, "pg_restore, then write a new `epoch` into the table meta")
+    target = _embedded(
+        data_dir,
+        config,
+        env,
+        {
+            "postgres": "pg_restore, then write a new `epoch` into the table meta",
+            "mysql": "mariadb, then write a new `epoch` into the table meta",
+        },
+    )
     with _progress("Restoring") as progress:
         kept = put_back(source, target, progress, replace=force)
     typer.echo(f"{target}: restored from {source}")
@@ -105,24 +115,26 @@ def restore(
     )
 
 
-def _embedded(data_dir: Path | None, folder: Path | None, env: str | None, instead: str) -> Path:
+def _embedded(data_dir: Path | None, folder: Path | None, env: str | None, instead: dict[str, str]) -> Path:
     """Return the path of the SQLite file, or say with what another engine's data is copied."""
     from resonance.config.paths import database
 
     settings = load_options("repo", folder, env, data_dir).settings
     if settings.store.kind != "sqlite":
-        fail(f"store.kind is {settings.store.kind}, which has tools of its own for that: {instead}")
+        fail(
+            f"store.kind is {settings.store.kind}, which has tools of its own for that: {instead[settings.store.kind]}"
+        )
     return database(settings)
 
 
-async def _migrate_postgres(settings: Settings) -> str:
+async def _migrate_server(settings: Settings) -> str:
     from resonance.stores import make_store
 
     store = make_store(settings)
     await store.start()
     store.close()
     await store.join()
-    return "PostgreSQL: is at this version's tables"
+    return f"{settings.store.kind}: is at this version's tables"
 
 
 @contextmanager

@@ -79,7 +79,7 @@ async def another_second_than_its_start(server: MariaDbServer) -> None:
     async with beside(server) as connection:
         tx = MySqlTx(connection, 5)
         boot = f"SELECT UNIX_TIMESTAMP() > ({server_of(connection).boot}) AS later"
-        while not (await tx.fetch(boot))[0]["later"]:  # noqa: ASYNC110
+        while not (await tx.fetch(boot))[0]["later"]:
             await tx.fetch("SELECT SLEEP(0.1)")
 
 
