@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 import structlog
+from pydantic import SecretStr
 
 from resonance.config import Settings, paths
+from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.sql.store import SqlStore
 
 log = structlog.get_logger(__name__)
+
+_SCHEMES: dict[str, Literal["postgres", "mysql"]] = {
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+"""Kinds of stores by how the addresses of their servers begin."""
 
 
 def make_store(settings: Settings) -> SqlStore:
@@ -27,6 +40,27 @@ def make_store(settings: Settings) -> SqlStore:
             f"store.kind is {kind}, and {error.name} is not installed: pip install 'resonance-im[{kind}]'",
             field="store.kind",
         ) from error
+
+
+def store_at(url: str, *, existing: bool) -> SqlStore:
+    """Return the store at an address, not started yet: `sqlite:PATH`, or one that `store.url` takes.
+
+    Args:
+        existing: whether a file has to be there already.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for an address of no engine, or without a store.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite":
+        path = Path(rest.removeprefix("//")).absolute()
+        if existing and not path.exists():
+            raise ServiceError(Code.INVALID_ARGUMENT, f"there is no database at {path}")
+        return make_store(Settings(store=StoreConfig(path=path)))
+    if scheme not in _SCHEMES:
+        known = ", ".join(sorted({"sqlite", *_SCHEMES}))
+        raise ServiceError(Code.INVALID_ARGUMENT, f"an address begins with one of {known}, not with {scheme[:20]!r}")
+    return make_store(Settings(store=StoreConfig(kind=_SCHEMES[scheme], url=SecretStr(url))))
 
 
 def _sqlite(settings: Settings) -> SqlStore:

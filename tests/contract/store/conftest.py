@@ -104,13 +104,18 @@ async def running(server: Server) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def emptied(server: Server) -> AsyncIterator[Store]:
-    """Run a store on a database without rows; migrating takes longer than most tests, so they are deleted."""
+    """Run a store on a database without rows."""
+    await clear(server)
+    async with running(server) as engine:
+        yield engine
+
+
+async def clear(server: Server) -> None:
+    """Delete the rows of a database: migrating an empty one takes longer than most tests."""
     if isinstance(server, PostgresServer):
         await _empty_postgres(server.url())
     else:
         await _empty_mariadb(server.url())
-    async with running(server) as engine:
-        yield engine
 
 
 async def _empty_postgres(url: str) -> None:
@@ -118,6 +123,7 @@ async def _empty_postgres(url: str) -> None:
     tables = ", ".join(row[0] for row in await connection.fetch(_TABLES))
     if tables:
         await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        await connection.execute("DELETE FROM meta WHERE name = 'moving'")
     await connection.close()
 
 
@@ -131,6 +137,7 @@ async def _empty_mariadb(url: str) -> None:
             await cursor.execute(f"DELETE FROM {table}")
         if tables:
             await cursor.execute("UPDATE meta SET value = '0' WHERE name = 'outbox'")
+            await cursor.execute("DELETE FROM meta WHERE name = 'moving'")
     await connection.ensure_closed()
 
 

@@ -103,6 +103,12 @@ class MySqlStore(SqlStore):
     async def _head(self) -> int:
         return await self._read(outbox_head)
 
+    async def continue_after(self, position: int) -> None:
+        await self._connections.transact(
+            Isolation.LOCKED,
+            lambda tx: tx.run("UPDATE meta SET value = :position WHERE name = 'outbox'", position=position),
+        )
+
     # ------------------------------------------------------------ commands in a way of their own
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:

@@ -88,6 +88,13 @@ class PostgresStore(SqlStore):
     async def _grown(self, position: int, timeout_s: float) -> bool:
         return await self._bell.wait_beyond(position, timeout_s)
 
+    async def continue_after(self, position: int) -> None:
+        if position:
+            await self._connections.transact(
+                Isolation.LOCKED,
+                lambda tx: tx.one("SELECT setval('outbox_position_seq', :position)", position=position),
+            )
+
     # ------------------------------------------------------------ commands in a way of their own
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:
