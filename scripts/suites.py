@@ -35,7 +35,7 @@ SUITES = (
     Suite("end to end", "tests/e2e"),
     Suite("faults", "tests/faults", needs=(("strace", "strace"),), workers=0),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
-    Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"),), marked="mariadb"),
+    Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
 )
 
 

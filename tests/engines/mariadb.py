@@ -74,6 +74,16 @@ class MariaDbServer:
     def _ping(self) -> list[str]:
         return ["mariadb-admin", "--no-defaults", f"--socket={self._folder}/socket", "--user=root", "ping"]
 
+    def encrypt(self) -> Path:
+        """Start it anew with a certificate for `localhost`, which is returned, and refuse what is not encrypted."""
+        certificate, key = self._folder / "certificate.pem", self._folder / "key.pem"
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+        names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(as_user("mysql", [*request, *names]), check=True, stdout=-3, stderr=-3)
+        self.crash()
+        self.start(f"ssl-cert={certificate}", f"ssl-key={key}", "require-secure-transport=ON")
+        return certificate
+
     def crash(self) -> None:
         """Kill it; what was not written yet is lost."""
         assert self._process is not None

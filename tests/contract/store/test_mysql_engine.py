@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
+from resonance.engines.mysql import address
 from resonance.engines.mysql import migrate as migrating
 from resonance.engines.mysql.address import open_connection, parameters, server_of
 from resonance.engines.mysql.migrate import current_version, migrate
@@ -162,6 +163,44 @@ async def test_a_batch_waits_for_no_other_conversation(connections: Connections,
             await store.append([item(chat, "anna", "k")])
 
 
+@pytest.mark.mariadb
+async def test_who_stays_silent_in_a_transaction_loses_its_rows(
+    connections: Connections, mariadb: MariaDbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped would keep everybody from its conversations."""
+    monkeypatch.setattr(address, "MAX_TRANSACTION_MS", 1000)
+    async with beside(mariadb) as other:
+        await execute(other, address.session(server_of(other), config(mariadb)))
+        await execute(other, "BEGIN", "SELECT id FROM conversations WHERE id = 'x' FOR UPDATE")
+        async with asyncio.timeout(20):
+            assert await connections.transact(Isolation.LOCKED, lambda tx: tx.one(_LOCK, id="x")) is not None
+
+
+@pytest.mark.mariadb
+async def test_a_connection_that_the_server_closed_is_not_used_again(
+    connections: Connections, mariadb: MariaDbServer
+) -> None:
+    async def own_id(tx: Tx) -> int:
+        [row] = await tx.all("SELECT connection_id() AS id")
+        return int(row["id"])
+
+    first = await connections.transact(Isolation.SNAPSHOT, own_id)
+    assert await connections.transact(Isolation.SNAPSHOT, own_id) == first
+    async with beside(mariadb) as other:
+        await execute(other, f"KILL {first}")
+        tx = MySqlTx(other, 5)
+        while await tx.all("SELECT id FROM information_schema.processlist WHERE id = :id", id=first):
+            pass
+    assert await connections.transact(Isolation.SNAPSHOT, own_id) != first
+
+
+@pytest.mark.mariadb
+async def test_an_answer_that_does_not_come_is_not_waited_for(connections: Connections) -> None:
+    with refused(Code.STORAGE_UNAVAILABLE, "MariaDB cannot work now"):
+        await connections.transact(Isolation.SNAPSHOT, lambda tx: tx.one("SELECT SLEEP(60)"))
+    assert await connections.transact(Isolation.LOCKED, lambda tx: tx.one(_LOCK, id="x")) is not None
+
+
 # ---------------------------------------------------------------- settings
 
 
@@ -213,8 +252,28 @@ async def test_packets_that_are_too_small_are_refused(setting: Connection, maria
 
 @pytest.mark.mariadb
 async def test_a_database_that_is_missing_is_told(mariadb: MariaDbServer) -> None:
-    with refused(Code.STORAGE_UNAVAILABLE, "Unknown database 'nowhere'"):
+    with refused(Code.STORAGE_UNAVAILABLE, "cannot work now: Unknown database 'nowhere' (1049)"):
         await MySqlStore(config(mariadb, "nowhere")).start()
+
+
+@pytest.mark.mariadb
+async def test_what_goes_over_the_network_may_be_encrypted() -> None:
+    with mariadb_server() as server:
+        certificate = await asyncio.to_thread(server.encrypt)
+        plain = server.url()
+        by_name = plain.replace("127.0.0.1", "localhost")
+        for url in (f"{plain}?ssl-mode=required", f"{by_name}?ssl-ca={certificate}"):
+            store = MySqlStore(StoreConfig(kind="mysql", url=SecretStr(url)))
+            await store.start()
+            store.close()
+            await store.join()
+        for url, why in (
+            (plain, "Access denied"),
+            (f"{plain}?ssl-ca={certificate}", "certificate"),
+            (f"{by_name}?ssl-mode=verify_identity", "certificate"),
+        ):
+            with refused(Code.STORAGE_UNAVAILABLE, why):
+                await MySqlStore(StoreConfig(kind="mysql", url=SecretStr(url))).start()
 
 
 # ---------------------------------------------------------------- migrations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -187,6 +188,29 @@ async def test_everybody_registers_at_once(stores: list[Store]) -> None:
     names = [f"user{number}" for number in range(60)]
     await asyncio.gather(*(person(stores[n % 2], name) for n, name in enumerate(names)))
     assert [user.id for user in await stores[0].list_users("", 100)] == sorted(names)
+
+
+async def test_terminating_breaks_what_runs_and_leaves_no_half(server: Server, stores: list[Store]) -> None:
+    await people(stores[0], "anna", "bert")
+    chat = await stores[0].open_single("anna", "bert")
+    third = store_on(server)
+    await third.start()
+    calls = [
+        asyncio.create_task(third.append([item(chat, "anna", f"k{n}"), item(chat, "bert", f"k{n}")])) for n in range(30)
+    ]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    third.terminate()
+    await third.join()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    acked = {f"k{n}" for n, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)}
+    assert all(isinstance(outcome, ServiceError) for outcome in outcomes if isinstance(outcome, BaseException)), (
+        outcomes
+    )
+    log = await stores[0].entries(chat.id, 1, 1_000)
+    assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
+    keys = Counter(entry.client_msg_id for entry in log)
+    assert set(keys.values()) == {2}
+    assert acked <= set(keys)
 
 
 async def test_a_transaction_whose_caller_went_away_ends_by_itself(stores: list[Store]) -> None:

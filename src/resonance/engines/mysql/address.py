@@ -81,16 +81,18 @@ def server_of(connection: Connection) -> Server:
     return server
 
 
-def session(server: Server, config: StoreConfig) -> str:
-    """Return the statement that makes a new connection ours.
+def session(server: Server, config: StoreConfig, *, limited: bool = True) -> str:
+    """Return the statement that makes a new connection ours; a migration's statements may last (not `limited`).
 
     A connection that stays silent for as long as a transaction may last is closed by the server, so that a process that
     was stopped in the middle of one lets go of its rows.
     """
     wait = max(1, min(LOCK_WAIT_S, math.floor(config.timeout / 2)))
+    limit = f", {server.limit}" if limited else ""
     return (
         f"SET NAMES utf8mb4 COLLATE {server.collation}, time_zone = '+00:00', sql_mode = '{_SQL_MODE}', "
-        f"innodb_lock_wait_timeout = {wait}, wait_timeout = {MAX_TRANSACTION_MS // 1000}, {server.limit}"
+        f"innodb_lock_wait_timeout = {wait}, wait_timeout = {MAX_TRANSACTION_MS // 1000}, "
+        f"default_storage_engine = InnoDB{limit}"
     )
 
 

@@ -101,6 +101,11 @@ class Connections(Transactions[MySqlTx]):
     def reason(self, error: Exception) -> str:
         return f"error_{_code(error)}" if isinstance(error, MySQLError) else super().reason(error)
 
+    def words(self, error: Exception) -> str:
+        if isinstance(error, MySQLError) and (code := _code(error)):
+            return f"{error.args[-1]} ({code})"
+        return super().words(error)
+
     async def _once(self, isolation: Isolation, work: Work[MySqlTx, T], locks: Work[MySqlTx, None] | None) -> T:
         async with self._connection() as connection:
             begun = time.monotonic()
@@ -145,8 +150,8 @@ class Connections(Transactions[MySqlTx]):
 
 
 def _code(error: MySQLError) -> int:
-    """Return the server's or the driver's number of a failure, 0 for none."""
-    return int(error.args[0]) if error.args else 0
+    """Return the server's or the driver's number of a failure; 0 for the few that have none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
 async def _roll_back(tx: MySqlTx, connection: Connection) -> None:

@@ -129,7 +129,7 @@ async def _check_settings(connection: Connection, server: Server, config: StoreC
         ServiceError: STORAGE_UNAVAILABLE when it takes packets that are too small.
     """
     tx = MySqlTx(connection, config.timeout)
-    await tx.script([session(server, config)])
+    await tx.script([session(server, config, limited=False)])
     [row] = await tx.all(_SETTINGS)
     if row["packet"] < _PACKET:
         raise ServiceError(

@@ -80,6 +80,10 @@ class Transactions(ABC, Generic[AnyTx]):
         """Return a short name of a failure, for metrics."""
         return type(error).__name__
 
+    def words(self, error: Exception) -> str:
+        """Return a failure in words."""
+        return str(error) or type(error).__name__
+
     def accept(self) -> None:
         """Begin to accept."""
         self._accepting = True
@@ -140,12 +144,12 @@ class Transactions(ABC, Generic[AnyTx]):
     def check_known(self, isolation: Isolation, error: Exception) -> None:
         """Return when a commit that failed did not happen. Raises ServiceError DEADLINE when that is unknown."""
         if isolation is not Isolation.SNAPSHOT and self.meaning(error) is Meaning.AWAY:
-            raise ServiceError(Code.DEADLINE, f"the store went away during a commit: {error}") from error
+            raise ServiceError(Code.DEADLINE, f"the store went away during a commit: {self.words(error)}") from error
 
-    def unavailable(self, error: BaseException) -> ServiceError:
+    def unavailable(self, error: Exception) -> ServiceError:
         """Return what a caller is told of a failure: nothing was written, try again."""
-        text = str(error) or type(error).__name__
-        return ServiceError(Code.STORAGE_UNAVAILABLE, f"{self.server} cannot work now: {text}", retry_after_ms=1000)
+        text = f"{self.server} cannot work now: {self.words(error)}"
+        return ServiceError(Code.STORAGE_UNAVAILABLE, text, retry_after_ms=1000)
 
     def at_least(self, now: int) -> int:
         """Return the time of a transaction: the server's, but never before one that was given already."""
