@@ -24,7 +24,7 @@ from tests.contract.store.suite_append import item
 from tests.engines import SERVED
 
 WAYS = [
-    pytest.param(ways, marks=[getattr(pytest.mark, name) for name in ways if name in SERVED])
+    pytest.param(ways, id="-".join(ways), marks=[getattr(pytest.mark, name) for name in ways if name in SERVED])
     for ways in (
         ("sqlite", "sqlite"),
         ("sqlite", "postgres"),

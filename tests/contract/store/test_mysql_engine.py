@@ -164,6 +164,12 @@ async def test_a_batch_waits_for_no_other_conversation(connections: Connections,
 
 
 @pytest.mark.mariadb
+async def test_an_update_counts_the_rows_that_it_finds(connections: Connections) -> None:
+    update = "UPDATE conversations SET name = 'x' WHERE id = 'x'"
+    assert await connections.transact(Isolation.LOCKED, lambda tx: tx.run(update)) == 1
+
+
+@pytest.mark.mariadb
 async def test_who_stays_silent_in_a_transaction_loses_its_rows(
     connections: Connections, mariadb: MariaDbServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
