@@ -23,7 +23,7 @@ from resonance.ports.store import MAX_TRANSACTION_MS
 
 log = structlog.get_logger(__name__)
 
-_LOCK = "concat('resonance migrates ', database())"
+_LOCK = "md5(concat('resonance migrates ', database()))"
 """The lock under which one server at a time migrates; held by the connection."""
 _DONE = {1050, 1061, 1062}
 """The table is there, the index is there, the row is there."""
