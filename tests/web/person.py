@@ -142,6 +142,12 @@ class Person:
         await dialog.get_by_role("button", name="Create group").click()
         await self.box.wait_for()
 
+    async def scroll(self, pixels: int) -> None:
+        """Turn the wheel over the open conversation; negative is up."""
+        await self.history.hover(position={"x": 20, "y": 200})
+        await self.page.mouse.wheel(0, pixels)
+        await self.frame()
+
     # ------------------------------------------------------------ what they see
 
     @property
@@ -186,7 +192,13 @@ class Person:
     async def at_rest(self) -> None:
         """Wait until nothing moves any more: dialogs and menus have come or gone."""
         await expect(self.page.get_by_role("menu")).to_have_count(0)
-        await self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+        # A spinner never ends.
+        await self.page.evaluate(
+            """async () => {
+                 const moving = () => document.getAnimations().filter((one) => one.effect.getTiming().iterations < 1e6);
+                 while (moving().length > 0) await Promise.allSettled(moving().map((one) => one.finished));
+               }"""
+        )
         await self.frame()
 
     async def shoot(self, name: str) -> None:

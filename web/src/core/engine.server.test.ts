@@ -96,7 +96,7 @@ describe("with a real server", () => {
       () => bob.engine.db.conversations.get(conversation),
       (row) => row?.unread === 1 && row.lastMessage?.content === "hello",
     );
-    await bob.engine.open(conversation);
+    bob.engine.open(conversation);
     expect(texts(await bob.shows(conversation, 1))).toEqual(["hello"]);
     await bob.engine.markRead(conversation, 1);
     await ann.until(
@@ -117,7 +117,7 @@ describe("with a real server", () => {
       () => bob.engine.db.conversations.get(conversation),
       (row) => row?.visibleSeq === 1,
     );
-    await bob.engine.open(conversation);
+    bob.engine.open(conversation);
     await bob.shows(conversation, 1);
     await bob.engine.stop();
     for (const number of numbers(200)) await ann.engine.send(conversation, String(number));

@@ -179,9 +179,9 @@ export class Engine {
   }
 
   /** Look at a conversation: its end is fetched if nothing of it is here, and who has read what. "" for none. */
-  async open(conversationId: string): Promise<void> {
+  open(conversationId: string): void {
     this.#open = conversationId;
-    await this.#lookAt();
+    this.#run(() => this.#lookAt());
   }
 
   /** Fetch a page of what comes before the entries that are here. Says whether there is still more. */
