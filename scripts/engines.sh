@@ -2,16 +2,35 @@
 # Install the servers that tests of real engines start by themselves. Says what it does; does nothing twice.
 set -euo pipefail
 
-if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
-  echo "PostgreSQL is installed: $(ls -d /usr/lib/postgresql/*/bin | tail -n 1)"
-elif [ "$(id -u)" != 0 ]; then
-  echo "PostgreSQL is missing, and only root may install it: apt-get install postgresql" >&2
-  exit 1
-else
-  echo "installing the Debian package postgresql"
-  apt-get update -qq
+# $1 name, $2 Debian package, $3 a pattern of what it brings
+missing() {
+  if compgen -G "$3" >/dev/null; then
+    echo "$1 is installed: $(compgen -G "$3" | tail -n 1)"
+    return 1
+  elif [ "$(id -u)" != 0 ]; then
+    echo "$1 is missing, and only root may install it: apt-get install $2" >&2
+    exit 1
+  fi
+  echo "installing the Debian package $2"
+}
+
+install() {
+  [ -n "${updated:-}" ] || apt-get update -qq
+  updated=1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null
+}
+
+if missing PostgreSQL postgresql '/usr/lib/postgresql/*/bin/initdb'; then
   # the package would otherwise start a server of its own, on the port that a user's may have
   mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null
+  install postgresql
+fi
+
+if missing MariaDB mariadb-server '/usr/sbin/mariadbd'; then
+  # this package starts a server, too: no service may be started while it is installed
+  policy=/usr/sbin/policy-rc.d
+  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; trap 'rm -f "$policy"' EXIT; }
+  install --no-install-recommends mariadb-server
+  systemctl disable --quiet mariadb 2>/dev/null || true
 fi

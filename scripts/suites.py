@@ -25,7 +25,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres"
+    marked: str = "not postgres and not mariadb"
 
 
 SUITES = (
@@ -35,12 +35,14 @@ SUITES = (
     Suite("end to end", "tests/e2e"),
     Suite("faults", "tests/faults", needs=(("strace", "strace"),), workers=0),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
+    Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
 )
 
 
 def found(program: str) -> bool:
     """Say whether a program is there; Debian keeps those of database servers out of the PATH."""
-    return shutil.which(program) is not None or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    folders = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    return any(shutil.which(program, path=path) for path in (None, os.pathsep.join(folders)))
 
 
 def main() -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar, Literal
+
+from tests.engines.processes import as_user, folder_of, free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 NEEDS = "the Debian package postgresql"
@@ -21,15 +20,18 @@ class PostgresServer:
     """A server on loopback.
 
     Attributes:
+        kind: of the store on it.
         port: where it listens.
     """
 
+    kind: ClassVar[Literal["postgres"]] = "postgres"
+
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def url(self, database: str) -> str:
+    def url(self, database: str = "postgres") -> str:
         """Return the address of one database."""
         return f"postgresql://resonance@127.0.0.1:{self.port}/{database}"
 
@@ -37,7 +39,7 @@ class PostgresServer:
         """Make the cluster. Its collation is not C on purpose: ours must hold in any database."""
         arguments = ["--username=resonance", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync"]
         subprocess.run(
-            _as_user([_binary("initdb"), f"--pgdata={self._folder}/data", *arguments]), check=True, stdout=-3
+            as_user("postgres", [_binary("initdb"), f"--pgdata={self._folder}/data", *arguments]), check=True, stdout=-3
         )
 
     def start(self, *settings: str) -> None:
@@ -46,7 +48,9 @@ class PostgresServer:
         command = [_binary("postgres"), "-D", f"{self._folder}/data", "-p", str(self.port)]
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
-                _as_user([*command, *(part for option in options for part in ("-c", option))]), stdout=log, stderr=log
+                as_user("postgres", [*command, *(part for option in options for part in ("-c", option))]),
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + TIMEOUT_S
         ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -55,10 +59,10 @@ class PostgresServer:
                 raise RuntimeError((self._folder / "postgres.log").read_text()[-2000:])
             time.sleep(0.05)
 
-    def stop(self, mode: str = "fast") -> None:
-        """Stop it: `fast`, or `immediate` as a crash does."""
-        command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", mode]
-        subprocess.run(_as_user(command), check=True, stdout=-3)
+    def crash(self) -> None:
+        """Stop it at once; what was not written yet is lost."""
+        command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", "immediate"]
+        subprocess.run(as_user("postgres", command), check=True, stdout=-3)
         if self._process is not None:
             self._process.wait(TIMEOUT_S)
 
@@ -66,31 +70,13 @@ class PostgresServer:
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """Run a server for a while."""
-    folder = Path(tempfile.mkdtemp(prefix="resonance-postgres-"))
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    server = PostgresServer(folder)
-    try:
+    with folder_of("postgres") as folder:
+        server = PostgresServer(folder)
         server.create()
         server.start()
         yield server
-        server.stop("immediate")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.crash()
 
 
 def _binary(name: str) -> str:
     return str(BINARIES[0] / name)
-
-
-def _as_user(command: list[str]) -> list[str]:
-    return (
-        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command] if os.getuid() == 0 else command
-    )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -50,6 +50,7 @@ for _command in (
     run.repo,
     run.task,
     storage.migrate,
+    storage.migrate_store,
     storage.backup,
     storage.restore,
 ):

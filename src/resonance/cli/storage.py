@@ -1,9 +1,9 @@
-"""Commands for the database as a whole: migrate, backup, restore."""
+"""Commands for the database as a whole: migrate, migrate-store, backup, restore."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,11 @@ from resonance.cli.options import DataDir, Env, Folder, load_options
 from resonance.cli.plain import fail
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from resonance.config import Settings
+    from resonance.engines.sql.store import SqlStore
     from resonance.engines.sqlite.backup import Progress
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -35,8 +39,8 @@ def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) ->
     from resonance.engines.sqlite import migrate as engine
 
     settings = load_options("repo", config, env, data_dir).settings
-    if settings.store.kind == "postgres":
-        typer.echo(asyncio.run(_migrate_postgres(settings)))
+    if settings.store.kind != "sqlite":
+        typer.echo(asyncio.run(_migrate_server(settings)))
         return
     path = database(settings)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,6 +49,28 @@ def migrate(data_dir: DataDir = None, config: Folder = None, env: Env = None) ->
         changed = engine.migrate(path)
         after = engine.current_version(path)
     typer.echo(f"{path}: {before or 'empty'} -> {after}" if changed else f"{path}: is at {after}, nothing to do")
+
+
+def migrate_store(
+    source: Annotated[str, typer.Option("--from", metavar="URL", envvar="FROM_URL", help="The store to copy.")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", envvar="TO_URL", help="An empty one.")],
+) -> None:
+    """Move everything into another engine: sqlite:PATH, postgresql://… or mysql://….
+
+    Stop the servers first. Both stores are brought to this version's tables; the target has to be empty. A move that
+    was cut off goes on where it stopped when the command is given again. At the end the two are compared, every
+    conversation by number and hash; after that clients go on as if nothing had been.
+
+    \b
+    Example:
+      resonance migrate-store --from sqlite:data/resonance.db --to postgresql://user:password@host/database
+    """
+    import asyncio
+
+    from resonance.stores import store_at
+
+    rows = asyncio.run(_move(store_at(source, existing=True), store_at(target, existing=False)))
+    typer.echo(f"moved and compared {rows:,} rows; now let store.kind and store.url name the new store")
 
 
 def backup(
@@ -65,7 +91,9 @@ def backup(
     """
     from resonance.engines.sqlite.backup import backup as copy
 
-    source = _embedded(data_dir, config, env, "pg_dump --format=custom")
+    source = _embedded(
+        data_dir, config, env, {"postgres": "pg_dump --format=custom", "mysql": "mariadb-dump --single-transaction"}
+    )
     if not source.exists():
         fail(f"there is no database at {source}: --data-dir names the folder that holds it")
     with _progress("Copying") as progress:
@@ -93,7 +121,15 @@ def restore(
     """
     from resonance.engines.sqlite.backup import restore as put_back
 
-    target = _embedded(data_dir, config, env, "pg_restore, then write a new `epoch` into the table meta")
+    target = _embedded(
+        data_dir,
+        config,
+        env,
+        {
+            "postgres": "pg_restore, then write a new `epoch` into the table meta",
+            "mysql": "mariadb, then write a new `epoch` into the table meta",
+        },
+    )
     with _progress("Restoring") as progress:
         kept = put_back(source, target, progress, replace=force)
     typer.echo(f"{target}: restored from {source}")
@@ -105,24 +141,49 @@ def restore(
     )
 
 
-def _embedded(data_dir: Path | None, folder: Path | None, env: str | None, instead: str) -> Path:
+def _embedded(data_dir: Path | None, folder: Path | None, env: str | None, instead: dict[str, str]) -> Path:
     """Return the path of the SQLite file, or say with what another engine's data is copied."""
     from resonance.config.paths import database
 
     settings = load_options("repo", folder, env, data_dir).settings
     if settings.store.kind != "sqlite":
-        fail(f"store.kind is {settings.store.kind}, which has tools of its own for that: {instead}")
+        fail(
+            f"store.kind is {settings.store.kind}, which has tools of its own for that: {instead[settings.store.kind]}"
+        )
     return database(settings)
 
 
-async def _migrate_postgres(settings: Settings) -> str:
+async def _migrate_server(settings: Settings) -> str:
     from resonance.stores import make_store
 
     store = make_store(settings)
     await store.start()
     store.close()
     await store.join()
-    return "PostgreSQL: is at this version's tables"
+    return f"{settings.store.kind}: is at this version's tables"
+
+
+async def _move(source: SqlStore, target: SqlStore) -> int:
+    from resonance.engines.sql.moving import move
+
+    async with _running(source), _running(target):
+        with _bar() as (bar, task):
+            return await move(
+                source,
+                target,
+                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            )
+
+
+@asynccontextmanager
+async def _running(store: SqlStore) -> AsyncIterator[None]:
+    """Run a store for a while."""
+    await store.start()
+    try:
+        yield
+    finally:
+        store.close()
+        await store.join()
 
 
 @contextmanager
@@ -144,11 +205,17 @@ def _locked(database: Path) -> Iterator[None]:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Progress]:
+    """Show a bar for what counts its own progress."""
+    with _bar(title) as (bar, task):
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _bar(title: str = "") -> Iterator[tuple[Bar, TaskID]]:
     """Show a bar on standard error; only on a terminal."""
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield bar, bar.add_task(title, total=None)

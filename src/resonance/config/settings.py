@@ -164,14 +164,14 @@ class StatusBatcher(Section):
 class StoreConfig(Section):
     """The database."""
 
-    kind: Literal["sqlite", "postgres"] = "sqlite"
-    """Engine."""
+    kind: Literal["sqlite", "postgres", "mysql"] = "sqlite"
+    """Engine; mysql is MariaDB, too."""
     url: SecretStr | None = None
-    """Where PostgreSQL is: postgresql://user:password@host:5432/database."""
+    """Where the database server is: postgresql://user:password@host:5432/database, mysql://user:password@host:3306/database."""
     connections: int = Field(10, ge=2, le=500)
-    """Connections to PostgreSQL per process, at most."""
+    """Connections to the database server per process, at most."""
     timeout: Duration = 10
-    """How long to wait for PostgreSQL: for a connection, and for the answer to a statement."""
+    """How long to wait for the database server: for a connection, and for the answer to a statement."""
     path: Path | None = None
     """SQLite file; the default is resonance.db in data_dir."""
     synchronous: Literal["full", "normal", "off"] = "full"

@@ -19,8 +19,14 @@ from resonance.config.settings import Log
 from resonance.observe.masking import mask_secrets
 from resonance.observe.trace import current_trace
 
-_QUIET = ("picows", "uvicorn", "uvicorn.access", "alembic")
-"""Libraries that log at INFO what our own lines say already, such as every connection: only their warnings count."""
+_QUIET = {
+    "picows": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "alembic": logging.WARNING,
+    "asyncmy": logging.ERROR,  # it fetches and logs every note of the server
+}
+"""Libraries that say what our own lines say already, such as every connection, and from which level on they count."""
 
 
 def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
@@ -60,8 +66,8 @@ def configure(log: Log, role: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))
 
 
 def _add_context(role: str) -> Processor:

@@ -75,6 +75,24 @@ class AppendSuite:
         assert await head(store) == before
         assert await seqs(store, "bert", chat.id) == [1]
 
+    async def test_keys_and_handles_are_told_apart_by_their_bytes(self, store: Store) -> None:
+        """Neither case, nor spaces at the end, nor ways to write an accent make two names one."""
+        handles = ["anna", "Anna", "jos\u00e9", "jose\u0301", "jose", "straße", "strasse", "ａnna"]
+        await people(store, *handles)
+        assert [user.id for user in await store.list_users("", 20)] == sorted(handles)
+        keys = ["k", "K", "k ", "k\t", "\u00e9", "e\u0301", "e", "\U0001f600", "\U0001f601"]
+        chat = await store.open_single("anna", "jos\u00e9")
+        outcome = await store.append([item(chat, "anna", key) for key in keys])
+        assert statuses(outcome.results) == [STORED] * len(keys)
+        assert [entry.client_msg_id for entry in await store.entries(chat.id, 1, 100)] == keys
+
+    async def test_a_batch_may_be_as_long_as_messages_are(self, store: Store) -> None:
+        chat = await single(store)
+        texts = [letter * 300_000 for letter in ("a", "ж", "李", "🐼")]
+        sent = [item(chat, "anna", f"k{n}", text) for n, text in enumerate(texts)]
+        await store.append(sent)
+        assert [entry.content for entry in await store.entries(chat.id, 1, 100)] == texts
+
     async def test_the_same_key_with_another_body_is_a_conflict(self, store: Store) -> None:
         chat = await single(store)
         await store.append([item(chat, "anna", "k", "one")])

@@ -27,6 +27,7 @@ COMMANDS = [
     "repo",
     "task",
     "migrate",
+    "migrate-store",
     "backup",
     "restore",
     "user",

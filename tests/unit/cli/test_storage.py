@@ -211,3 +211,53 @@ def test_what_is_no_backup_is_not_restored(run: Run, store: Path, tmp_path: Path
     assert result.exit_code == 1
     assert "noise is no store of Resonance" in result.stderr
     assert get(store, "mark") == "old"
+
+
+# ---------------------------------------------------------------- migrate-store
+
+
+def test_a_store_is_moved_once(run: Run, store: Path, tmp_path: Path) -> None:
+    put(store, "epoch", "a store")
+    with closing(connect_writer(store, "full")) as connection:
+        connection.execute("INSERT INTO invitations VALUES ('code', 'anna', 1, 1)")
+    moved = run("migrate-store", "--from", f"sqlite:{store}", "--to", "sqlite:new.db")
+    assert (moved.exit_code, moved.stderr) == (0, "")
+    assert "moved and compared 1 rows" in moved.stdout
+    assert get(tmp_path / "new.db", "epoch") == "a store"
+    again = run("migrate-store", "--from", f"sqlite:{store}", "--to", "sqlite:///" + str(tmp_path / "new.db"))
+    assert again.exit_code == 1
+    assert again.stderr == "the target is not empty: it has rows in invitations\n"
+
+
+def test_a_store_in_use_is_not_moved(run: Run, store: Path) -> None:
+    with running(store):
+        moved = run("migrate-store", "--from", f"sqlite:{store}", "--to", "sqlite:new.db")
+    assert moved.exit_code == 1
+    assert "resonance.db" in moved.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("sqlite:nowhere.db", "sqlite:new.db", "there is no database at"),
+        (
+            "oracle://a:secret@host/db",
+            "sqlite:new.db",
+            "begins with one of mariadb, mysql, postgres, postgresql, sqlite, ",
+        ),
+        ("mysql://host", "sqlite:new.db", "store.url does not look like mysql://"),
+    ],
+)
+def test_a_wrong_address_of_a_store_is_told(run: Run, source: str, target: str, message: str) -> None:
+    moved = run("migrate-store", "--from", source, "--to", target)
+    assert moved.exit_code == 1
+    assert message in moved.stderr
+    assert "secret" not in moved.stderr
+
+
+@pytest.mark.parametrize(("kind", "tool"), [("postgres", "pg_dump"), ("mysql", "mariadb-dump")])
+def test_backups_of_servers_are_theirs(run: Run, monkeypatch: pytest.MonkeyPatch, kind: str, tool: str) -> None:
+    monkeypatch.setenv("RESONANCE_STORE__KIND", kind)
+    refused = run("backup", "copy.db")
+    assert refused.exit_code == 1
+    assert tool in refused.stderr

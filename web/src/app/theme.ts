@@ -23,7 +23,10 @@ export const theme = createTheme({
   cursorType: "pointer",
   components: {
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: "lg" } },
-    Modal: { defaultProps: { centered: true, radius: "lg", overlayProps: { backgroundOpacity: 0.5, blur: 2 } } },
+    Modal: {
+      defaultProps: { centered: true, radius: "lg", overlayProps: { backgroundOpacity: 0.5, blur: 2 } },
+      styles: { title: { fontWeight: 650, fontSize: 18 } },
+    },
     Menu: { defaultProps: { shadow: "md", radius: "md", width: 210, position: "bottom-end" } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true } },
     TextInput: { defaultProps: { size: "md" } },

@@ -67,6 +67,11 @@ export class Database extends Dexie {
       drafts: "conversationId",
       meta: "name",
     });
+    // Another tab logs the user out, and nothing of this is wanted any more.
+    this.on("versionchange", () => {
+      this.close();
+      return false;
+    });
   }
 
   /** Apply actions in order, all or none. */

@@ -28,11 +28,20 @@ export class Tokens {
   readonly #storage: SessionStorage;
   readonly #channel: BroadcastChannel;
   readonly #listeners = new Set<SessionListener>();
+  /** The last word of another tab, which may come before what it stored can be seen here. */
+  #reason = "";
+  readonly #stored = ({ key }: StorageEvent) => {
+    if (key === NAME || key === null) this.#tell(this.#reason);
+  };
 
   constructor(storage: SessionStorage = localStorage) {
     this.#storage = storage;
     this.#channel = new BroadcastChannel(NAME);
-    this.#channel.addEventListener("message", ({ data }: MessageEvent<string>) => this.#tell(data));
+    this.#channel.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      this.#reason = data;
+      this.#tell(data);
+    });
+    globalThis.window?.addEventListener("storage", this.#stored);
   }
 
   /** Who is logged in, as of now and for all tabs. */
@@ -89,6 +98,7 @@ export class Tokens {
   /** Listen to other tabs no more. */
   close(): void {
     this.#channel.close();
+    globalThis.window?.removeEventListener("storage", this.#stored);
     this.#listeners.clear();
   }
 

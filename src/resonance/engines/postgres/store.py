@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
@@ -13,57 +13,17 @@ from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.postgres.append import append
 from resonance.engines.postgres.listener import Listener
 from resonance.engines.postgres.migrate import migrate
-from resonance.engines.postgres.pool import Connections, Isolation, Work, dsn, unavailable
+from resonance.engines.postgres.pool import Connections, dsn
 from resonance.engines.postgres.tx import PostgresTx
-from resonance.engines.sql import conversations, entries, groups, house
 from resonance.engines.sql.bell import Bell
+from resonance.engines.sql.locks import lock_of
 from resonance.engines.sql.store import Command, SqlStore
+from resonance.engines.sql.transactions import Isolation
 
 log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_LOCK_CONVERSATION = "SELECT FROM conversations WHERE id = $1 FOR UPDATE"
-_LOCK_MEMBER = "SELECT FROM members WHERE conversation_id = $1 AND user_id = $2 FOR UPDATE"
-
-
-def _conversation(at: Callable[..., str]) -> Callable[..., Work[None]]:
-    """Return what locks the conversation that a command's arguments name."""
-
-    def of(*args: Any) -> Work[None]:
-        async def lock(tx: PostgresTx) -> None:
-            await tx.connection.execute(_LOCK_CONVERSATION, at(*args))
-
-        return lock
-
-    return of
-
-
-def _own_member(user_id: str, conversation_id: str, *_: Any) -> Work[None]:
-    async def lock(tx: PostgresTx) -> None:
-        await tx.connection.execute(_LOCK_MEMBER, conversation_id, user_id)
-
-    return lock
-
-
-def _worker_ids(*_: Any) -> Work[None]:
-    async def lock(tx: PostgresTx) -> None:
-        await tx.connection.execute("LOCK TABLE workers IN EXCLUSIVE MODE")
-
-    return lock
-
-
-_LOCKS: dict[Callable[..., Any], Callable[..., Work[None]]] = {
-    groups.change_group: _conversation(lambda change: change.conversation_id),
-    groups.request_join: _conversation(lambda conversation_id, *_: conversation_id),
-    groups.reject_join: _conversation(lambda conversation_id, *_: conversation_id),
-    conversations.set_member: _own_member,
-    entries.mark_read: _own_member,
-    house.lease_worker: _worker_ids,
-}
-"""Commands that meet others on the same rows all the time: they lock first what they depend on, where the rest, which
-meet rarely, are serialised by the server and tried again."""
 
 
 class PostgresStore(SqlStore):
@@ -89,7 +49,7 @@ class PostgresStore(SqlStore):
             finally:
                 await connection.close()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise unavailable(error) from error
+            raise self._connections.unavailable(error) from error
         await self._connections.start()
         self._listener.start()
 
@@ -114,12 +74,9 @@ class PostgresStore(SqlStore):
         return await self._connections.transact(Isolation.SNAPSHOT, lambda tx: command(tx, *args, **kwargs))
 
     async def _write(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        lock = _LOCKS.get(command)
-        if lock is None:
-            return await self._connections.transact(Isolation.SERIAL, lambda tx: command(tx, *args, **kwargs))
-        return await self._connections.transact(
-            Isolation.LOCKED, lambda tx: command(tx, *args, **kwargs), lock(*args, **kwargs)
-        )
+        lock = lock_of(command, *args, **kwargs)
+        isolation = Isolation.SERIAL if lock is None else Isolation.LOCKED
+        return await self._connections.transact(isolation, lambda tx: command(tx, *args, **kwargs), lock)
 
     async def _write_later(self, command: Command[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._write(command, *args, **kwargs)
@@ -130,6 +87,13 @@ class PostgresStore(SqlStore):
 
     async def _grown(self, position: int, timeout_s: float) -> bool:
         return await self._bell.wait_beyond(position, timeout_s)
+
+    async def continue_after(self, position: int) -> None:
+        if position:
+            await self._connections.transact(
+                Isolation.LOCKED,
+                lambda tx: tx.one("SELECT setval('outbox_position_seq', :position)", position=position),
+            )
 
     # ------------------------------------------------------------ commands in a way of their own
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from resonance.engines.sql.tx import Row, Tx
+from resonance.engines.sql.tx import PARAMETER, Row, Tx
 
 if TYPE_CHECKING:
     import asyncpg
@@ -20,7 +20,6 @@ OUTBOX_LOCK = 0x7265736F6E
 CHANNEL = "resonance_outbox"
 """Where commits tell of the outbox's newest position."""
 
-_NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.IGNORECASE)
 _EVENTS = f"""
     WITH new AS (
         INSERT INTO outbox (key, kind, payload, created_at)
@@ -103,4 +102,4 @@ def numbered(sql: str, numbers: frozenset[str]) -> tuple[str, tuple[str, ...]]:
         names.append(match[1])
         return f"${len(names)}::bigint" if match[1] in numbers else f"${len(names)}"
 
-    return _NAME.sub(number, sql), tuple(names)
+    return PARAMETER.sub(number, sql), tuple(names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from string import ascii_lowercase, ascii_uppercase
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.events import UserUpdated
@@ -24,9 +23,6 @@ from resonance.engines.sql.outbox import emit
 from resonance.engines.sql.queries import all_in, like
 from resonance.engines.sql.rows import USER, user_row
 from resonance.engines.sql.tx import Tx
-
-_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
-"""Lower case as `lower()` does it under binary collation: ASCII only."""
 
 
 async def create_user(tx: Tx, user: NewUser) -> User:
@@ -108,7 +104,7 @@ async def credentials(tx: Tx, user_id: str) -> Credentials | None:
 
 async def search_users(tx: Tx, query: str, limit: int) -> list[User]:
     """Return active users whose handle or nickname holds the query, the closest handles first."""
-    folded = query.translate(_FOLD)
+    folded = tx.folded(query)
     found = await tx.all(
         f"SELECT {USER} FROM users WHERE status = :active"  # noqa: S608
         " AND (lower(id) LIKE :inside ESCAPE '!' OR lower(nickname) LIKE :inside ESCAPE '!')"

@@ -21,6 +21,11 @@ class Bell:
             if head > position and not future.done():
                 future.set_result(None)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
     def silence(self) -> None:
         """Let everybody go who waits, now and later: nothing will come any more."""
         self._silent = True

@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import DeviceState
 from resonance.engines.sql.lists import listed
+from resonance.engines.sql.tables import MOVING
 from resonance.engines.sql.tx import Tx
 from resonance.ports.store import StoreInfo
 
+_FACTS = "SELECT name, value FROM meta WHERE name IN (:epoch, :moving)"
 WORKERS = 1024
 """Worker ids that a snowflake has room for."""
 
 
 async def epoch(tx: Tx) -> str:
-    """Return the store's epoch."""
-    row = await tx.one("SELECT value FROM meta WHERE name = 'epoch'")
-    assert row is not None, "the migration that made the tables wrote an epoch"
-    return str(row["value"])
+    """Return the store's epoch. Raises STORAGE_UNAVAILABLE for a store that half of another one was moved to."""
+    facts = {row["name"]: str(row["value"]) for row in await tx.all(_FACTS, epoch="epoch", moving=MOVING)}
+    if MOVING in facts:
+        raise ServiceError(
+            Code.STORAGE_UNAVAILABLE, "another store is being moved to this one: let `resonance migrate-store` end"
+        )
+    return facts["epoch"]
 
 
 async def info(tx: Tx) -> StoreInfo:

@@ -60,7 +60,7 @@ async def park(tx: Tx, consumer: str, event: Event, error: str, attempts: int) -
     """See `Store.park`; parking the same event again replaces its error and attempts."""
     await unpark(tx, consumer, event.position)
     await tx.run(
-        "INSERT INTO dead_letters (consumer, position, key, kind, payload, created_at, error, attempts, parked_at) "
+        'INSERT INTO dead_letters (consumer, position, "key", kind, payload, created_at, error, attempts, parked_at) '
         "VALUES (:consumer, :position, :key, :kind, :payload, :created_at, :error, :attempts, :now)",
         **event._asdict(),
         consumer=consumer,

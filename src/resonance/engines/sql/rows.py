@@ -43,7 +43,7 @@ MEMBER = (
     "muted_until, nickname, inviter, joined_at, updated_at"
 )
 ENTRY = "conversation_id, seq, message_id, sender, client_msg_id, kind, content, extra, ordinal, created_at"
-EVENT = "position, key, kind, payload, created_at"
+EVENT = 'position, "key", kind, payload, created_at'
 
 
 def qualified(columns: str, alias: str, prefix: str = "") -> str:

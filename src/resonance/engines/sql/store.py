@@ -39,8 +39,21 @@ from resonance.domain.model import (
     UserChanges,
     UserStatus,
 )
-from resonance.engines.sql import accounts, conversations, devices, entries, friends, groups, house, inbox, outbox, sync
+from resonance.engines.sql import (
+    accounts,
+    conversations,
+    devices,
+    entries,
+    friends,
+    groups,
+    house,
+    inbox,
+    outbox,
+    sync,
+    tables,
+)
 from resonance.engines.sql.lists import chunks
+from resonance.engines.sql.tables import Table, Values
 from resonance.engines.sql.tx import Tx
 from resonance.observe import metrics
 from resonance.ports.store import (
@@ -108,6 +121,38 @@ class SqlStore(Store):
     @abstractmethod
     async def _grown(self, position: int, timeout_s: float) -> bool:
         """Wait until the outbox has an event after `position`; return whether it has one."""
+
+    @abstractmethod
+    async def continue_after(self, position: int) -> None:
+        """Give later events positions above this one, whoever wrote the events up to it."""
+
+    # ------------------------------------------------------------ whole tables: see `moving`
+
+    async def table_rows(self, table: Table, after: Values, limit: int) -> list[Values]:
+        """Return rows of a table behind a key, in the order of keys."""
+        return await self._read(tables.rows, table, after, limit)
+
+    async def last_key(self, table: Table) -> Values:
+        """Return the highest key of a table; an empty one when it has no rows."""
+        return await self._read(tables.last_key, table)
+
+    async def count_rows(self, table: Table) -> int:
+        """Return how many rows a table has."""
+        return await self._read(tables.count, table)
+
+    async def add_rows(self, table: Table, rows: Sequence[Values]) -> None:
+        """Write rows as they are."""
+        await self._write(tables.add, table, rows)
+
+    async def begin_move(self, source_epoch: str, all_tables: Sequence[Table]) -> None:
+        """Mark this store as one that is being moved to. Raises ServiceError INVALID_ARGUMENT when it is not empty."""
+        await self._write(tables.begin_move, source_epoch, all_tables)
+
+    async def end_move(self, source_epoch: str) -> None:
+        """Make this store the one that it was moved from."""
+        await self._write(tables.end_move, source_epoch)
+
+    # ------------------------------------------------------------ identity
 
     async def info(self) -> StoreInfo:
         return await self._read(house.info)

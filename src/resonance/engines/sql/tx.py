@@ -5,16 +5,21 @@ really awaits, a blocking one (SQLite on its writer thread) returns at once and 
 `run_sync` without an event loop.
 
 Statements are plain SQL with `:name` parameters in the part of the language that SQLite, PostgreSQL and MySQL share;
-an engine rewrites the parameters to its driver's style once per statement.
+an engine rewrites the parameters to its driver's style. Names that a dialect reserves stand in double quotes.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Mapping
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.IGNORECASE)
+"""A parameter in a statement; `a::b` is none."""
+_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
 Row = Mapping[str, Any]
 """A row by column name; also indexable by position in every engine."""
 
@@ -50,6 +55,10 @@ class Tx(ABC):
 
         An engine whose transactions overlap gives positions last, and lets one transaction at a time do so.
         """
+
+    def folded(self, text: str) -> str:
+        """Return text in lower case as this engine's `lower()` makes it: mostly that knows ASCII only."""
+        return text.translate(_FOLD)
 
 
 def run_sync(command: Coroutine[Any, Any, T]) -> T:

@@ -108,6 +108,9 @@ class SqliteStore(SqlStore):
     async def _grown(self, position: int, timeout_s: float) -> bool:
         return await self._bell.wait_beyond(position, timeout_s)
 
+    async def continue_after(self, position: int) -> None:
+        """Do nothing: the next position is always the highest one and one."""
+
     # ------------------------------------------------------------ commands in a way of their own
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:

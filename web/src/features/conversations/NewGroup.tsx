@@ -59,6 +59,7 @@ function GroupForm({ onMade }: { onMade: () => void }) {
       }}
     >
       <TextInput
+        data-autofocus
         label={t("newChat.groupName")}
         value={name}
         onChange={(event) => {
@@ -68,7 +69,7 @@ function GroupForm({ onMade }: { onMade: () => void }) {
         error={missing && t("newChat.groupNameNeeded")}
         mb="md"
       />
-      <PeoplePicker picked={members} onPick={toggle} />
+      <PeoplePicker first={false} picked={members} onPick={toggle} />
       <Group justify="space-between" mt="md">
         <span>{members.length > 0 && t("newChat.selected", { count: members.length })}</span>
         <Button type="submit" loading={busy}>

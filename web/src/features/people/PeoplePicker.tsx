@@ -15,16 +15,18 @@ interface Props {
   onPick: (userId: string) => void;
   /** Who is not offered. */
   without?: ReadonlySet<string>;
+  /** Nothing of the dialog comes before it, so one can type at once. */
+  first?: boolean;
 }
 
 /** Finds people by name; before anything is typed, friends are offered. */
-export function PeoplePicker({ picked, onPick, without }: Props) {
+export function PeoplePicker({ picked, onPick, without, first = true }: Props) {
   const { t } = useTranslation();
   const people = usePeople();
   const [query, setQuery] = useState("");
   const { users, pending } = usePeopleSearch(query);
   const friends = people.friends().map((relation) => relation.user_id);
-  useKnown(friends);
+  useKnown(picked ? [...friends, ...picked] : friends);
   const offered: Pick<User, "id" | "nickname">[] = query.trim()
     ? users
     : friends.map((id) => people.user(id) ?? { id, nickname: "" });
@@ -46,7 +48,7 @@ export function PeoplePicker({ picked, onPick, without }: Props) {
         </ul>
       )}
       <TextInput
-        data-autofocus
+        data-autofocus={first || undefined}
         value={query}
         onChange={(event) => setQuery(event.currentTarget.value)}
         label={t("newChat.find")}

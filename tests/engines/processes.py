@@ -1,0 +1,37 @@
+"""What servers of the tests' own have in common: a free port, and a user to run as, for they refuse to be root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def folder_of(user: str) -> Iterator[Path]:
+    """Make a folder for a server that root would run as this user, and remove it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"resonance-{user}-"))
+    if os.getuid() == 0:
+        shutil.chown(folder, user, user)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_user(user: str, command: list[str]) -> list[str]:
+    """Return the command as root has to run it; that of anybody else is as it was."""
+    switched = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+    return switched if os.getuid() == 0 else command
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,69 @@
+"""One browser per module, a server per module, and a context per person."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.e2e.servers import Deployment
+from tests.web.person import Person
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--disable-background-networking", "--disable-component-update", "--no-default-browser-check"]
+
+Visit = Callable[..., Awaitable[Person]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here need the browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.web)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without anything that it does of its own accord."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
+    """A server in one process."""
+    running = Deployment("serve", tmp_path_factory.mktemp("web"))
+    try:
+        await running.start()
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, deployment: Deployment) -> AsyncIterator[Visit]:
+    """How somebody opens the page: `await visit("ann")` is registered, `await visit("ann", registered=False)` is not.
+
+    Names get a suffix, so that tests of a module share a server and nobody else.
+    """
+    visitors: list[Person] = []
+    suffix = secrets.token_hex(2)
+
+    async def open_page(name: str, *, registered: bool = True, url: str = "", **options: Any) -> Person:
+        person = await Person.visit(browser, url or deployment.url, f"{name}{suffix}", **options)
+        visitors.append(person)
+        if registered:
+            await person.register()
+        return person
+
+    yield open_page
+    for person in visitors:
+        await person.close()
