@@ -15,9 +15,9 @@ test: dev ## run every suite (long matrices: make soak)
 	@$(BIN)/python scripts/suites.py
 
 test-fast: dev ## run what takes seconds
-	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb" tests
+	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb and not web" tests
 
-engines: ## install the database servers that the tests start (Debian packages; needs root)
+engines: ## install the database servers and the browser that the tests start (Debian packages; needs root)
 	@scripts/engines.sh
 
 check: dev ## lint, types, layers and contracts
@@ -26,7 +26,6 @@ check: dev ## lint, types, layers and contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint
-
 	@$(BIN)/python scripts/web.py check
 
 web: $(VENV)/.run ## build the web client, if it is not as its sources are
