@@ -8,7 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: $(VENV)/.run proto web ## set up what is missing, start the server, print what to open
+run: $(VENV)/.run proto ## set up what is missing, start the server, print what to open
+	@$(BIN)/python scripts/web.py build || echo "starting the server with the web client as it was built before, if it was"
 	@$(BIN)/resonance serve
 
 test: dev ## run every suite (long matrices: make soak)
