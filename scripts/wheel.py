@@ -19,7 +19,7 @@ SCRIPTS = ("proto.py", "web.py")
 class Generated(BuildHookInterface[Any]):
     """Runs the scripts that `make run` runs, with the tools of `build-system.requires`."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, _build_data: dict[str, Any]) -> None:
         """Generate before the files of the wheel are collected.
 
         Raises:
