@@ -55,8 +55,14 @@ class Browser {
     });
   }
 
-  /** Wait until the conversation shows as many entries, and return them. */
-  shows(conversation: string, count: number): Promise<Message[]> {
+  /** Wait until the conversation shows as many entries to somebody who has scrolled up, and return them. */
+  async shows(conversation: string, count: number): Promise<Message[]> {
+    await this.until(
+      () => this.engine.db.conversations.get(conversation),
+      (row) => row !== undefined && row.last >= count,
+    );
+    // Acks may overtake the very first pushes; what is before the first entry that was heard of comes by scrolling.
+    await this.engine.loadOlder(conversation);
     return this.until(
       () => this.engine.db.tail(conversation, 10_000),
       (messages) => messages.length === count,
