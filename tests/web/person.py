@@ -101,6 +101,8 @@ class Person:
     async def register(self) -> None:
         """Make an account and wait until the conversations are shown."""
         await self.page.get_by_role("link", name="Create account").click()
+        # Both pages have a field of the same name.
+        await self.page.get_by_role("heading", name="Create your account").wait_for()
         await self.page.get_by_label("Username").fill(self.name)
         await self.page.get_by_label("Display name").fill(self.title)
         await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
