@@ -42,7 +42,8 @@ async (attempt) => {
       document.getElementById("trap").submit();
     },
   })[attempt]();
-  while (reported.length === 0) await new Promise((done) => setTimeout(done, 5));
+  const end = performance.now() + 5000;
+  while (reported.length === 0 && performance.now() < end) await new Promise((done) => setTimeout(done, 5));
   document.removeEventListener("securitypolicyviolation", listen);
   return { reported, hit: window.hit, shown: getComputedStyle(document.body).display };
 }
