@@ -35,6 +35,9 @@ web: $(VENV)/.run ## build the web client, if it is not as its sources are
 web-dev: $(VENV)/.run ## serve the web client with hot reload, for a server that runs beside it (RESONANCE_URL)
 	@$(BIN)/python scripts/web.py dev
 
+pictures: dev ## make the README's pictures of the web client anew
+	@$(BIN)/python -m tests.web.pictures
+
 format: dev ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 	@$(BIN)/python scripts/web.py format
@@ -80,4 +83,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help web web-dev run test test-fast engines check format proto bench soak lock clean dev
+.PHONY: help web web-dev pictures run test test-fast engines check format proto bench soak lock clean dev

@@ -142,6 +142,19 @@ class Person:
         await dialog.get_by_role("button", name="Create group").click()
         await self.box.wait_for()
 
+    async def settled(self) -> None:
+        """Wait until the open conversation has come to rest where it was opened."""
+        await self.history.evaluate(
+            """async (log) => {
+                 for (let still = 0, before = ""; still < 10; ) {
+                   await new Promise(requestAnimationFrame);
+                   const now = `${log.scrollTop} ${log.scrollHeight}`;
+                   still = now === before ? still + 1 : 0;
+                   before = now;
+                 }
+               }"""
+        )
+
     async def scroll(self, pixels: int) -> None:
         """Turn the wheel over the open conversation; negative is up."""
         await self.history.hover(position={"x": 20, "y": 200})

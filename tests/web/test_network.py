@@ -26,9 +26,11 @@ async def behind(deployment: Deployment) -> Proxy:
 async def read_all(person: Person, last: str) -> list[str]:
     """Scroll through the open conversation from where it is to its end; return the others' texts in their order."""
     texts: list[str] = []
+    await person.settled()
     await person.history.focus()
     await person.page.keyboard.press("Home")
     await expect(person.history.get_by_text("This is the very beginning")).to_be_visible()
+    await person.settled()
     while True:
         shown = await person.history.locator("[data-own=false] [data-state] > span:first-child").all_text_contents()
         texts += [text for text in shown if text not in texts]

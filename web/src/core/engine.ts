@@ -293,6 +293,10 @@ export class Engine {
       this.live.setState(withTyping(live, conversationId, userId, Date.now() + TYPING_MS));
       setTimeout(() => this.#typedLongAgo(conversationId, userId), TYPING_MS);
     } else {
+      if (signal.kind === "conversation") {
+        const { conversationId: id } = signal;
+        this.live.setState({ changes: { ...live.changes, [id]: (live.changes[id] ?? 0) + 1 } });
+      }
       this.#applier.post({ type: "signal", signal });
     }
   }
