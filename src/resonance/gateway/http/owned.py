@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resonance.domain.errors import ServiceError
@@ -39,6 +39,8 @@ class Owned(BaseRoute):
         """
         self.refuse = refuse
         self._prefixes = tuple(prefixes)
+        if isinstance(app, Router):
+            app.redirect_slashes = False  # a redirect has no dialect's form
         self._app = ExceptionMiddleware(
             app, dict.fromkeys((ServiceError, RequestValidationError, HTTPException), self._refused)
         )
