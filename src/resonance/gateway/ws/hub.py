@@ -203,6 +203,10 @@ class Hub(Downlink):
         """Push entries and signals to the connections of the users they are for."""
         self._fanout.push(batch)
 
+    def absent(self, user_ids: Sequence[str]) -> list[str]:
+        """Return those of these users who have no connection that may be pushed to."""
+        return [user_id for user_id in user_ids if user_id not in self._registry.by_user]
+
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         """End every connection of these devices."""
         for device_id in device_ids:

@@ -24,6 +24,7 @@ from resonance.gateway.http.context import Context, context_of
 from resonance.rpc.foreign import method_name
 
 PROTO, JSON = "application/proto", "application/json"
+VERSION = "1"
 
 _STATUS = {
     "invalid_argument": 400,
@@ -108,6 +109,9 @@ def _endpoint(
         encoding = request.headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise HTTPException(415, f"{encoding[:80]!r} is no encoding of this server's: only identity is")
+        version = request.headers.get("connect-protocol-version", VERSION)
+        if version != VERSION:
+            raise invalid("connect-protocol-version", f"{version[:40]!r} is no version of the protocol: {VERSION} is")
         asked = Asked(await context_of(request), request)
         wish = _read(message, form, await request.body())
         try:
