@@ -21,6 +21,7 @@ from resonance.gateway.http.app import create_app
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.health import Health
 from resonance.gateway.http.owned import Owned
+from resonance.gateway.ws.doors import NATIVE
 from resonance.logic.role import LogicRole
 from resonance.ports.store import Store
 from resonance.rpc.loopback import loopback
@@ -84,7 +85,8 @@ async def running(
 
     With `split` store, logic and app reach one another by bytes, as in processes of their own.
     """
-    owned = [Owned(dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
+    owned = [Owned(dialect.name, dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
+    doors = [*NATIVE, *(dialect.door() for dialect in dialects)]
     settings = settings or Settings(accounts=CHEAP)
     engine = SqliteStore(folder / "resonance.db", settings.store)
     await engine.start()
@@ -97,7 +99,7 @@ async def running(
     keys = count(1)
     authenticator = Authenticator(services.accounts.authenticate, settings.auth.cache_ttl)
     try:
-        yield create_app(services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}", owned)
+        yield create_app(services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}", owned, doors)
     finally:
         await logic.close()
         engine.close()

@@ -49,11 +49,12 @@ class ResonanceDialect(Dialect):
 
     def door(self) -> Door:
         """Return the WebSocket half."""
-        from resonance.gateway.dialects.resonance.codec import ResonanceCodec
+        from resonance.gateway.dialects.resonance.codec import EXAMPLES, ResonanceCodec
         from resonance.gateway.dialects.resonance.tables import SessionIds
         from resonance.gateway.ws.doors import Door
 
-        return Door(self.name, ResonanceCodec(SessionIds(self.settings.dialects.resonance_room)))
+        codec = ResonanceCodec(SessionIds(self.settings.dialects.resonance_room))
+        return Door(self.name, codec, examples=EXAMPLES)
 
     def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
         """Return what Resonance's services call on logic."""

@@ -9,8 +9,27 @@ from resonance.domain.signals import Signal
 from resonance.gateway.dialects.resonance.tables import SessionIds, fill_push, send_error
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Command
+from resonance.gateway.ws.doors import Example
 from resonance.protocol import packets
 from resonance.protocol.commands import Chat, Read, Writing
+
+_CHAT = pb.ChatRequest(
+    session_id="si_ann_bob",
+    from_username="ann",
+    to_username="bob",
+    content="hello",
+    type="text",
+    timestamp=1_795_650_514,
+)
+EXAMPLES = (
+    Example("chat", "A message to send.", pb.WsPacket(seq="temp-1", chat=_CHAT).SerializeToString()),
+    Example("pulse", "Keep-alive.", pb.WsPacket(seq="2", pulse=pb.Pulse()).SerializeToString()),
+    Example(
+        "ack",
+        "A push arrived; nothing is done with it.",
+        pb.WsPacket(seq="ack-7", ack=pb.Ack(ref_seq="7")).SerializeToString(),
+    ),
+)
 
 
 class ResonanceCodec(Codec):
