@@ -37,6 +37,8 @@ from resonance.gateway.ws.frames import TEXT
 from resonance.gateway.ws.upgrade import PATH
 from resonance.protocol.commands import Chat, ReadAcked, Ready
 
+JSON, PROTOBUF, PLAIN = "application/json", "application/x-protobuf", "text/plain"
+
 Json = dict[str, Any]
 """A part of the document."""
 
@@ -186,17 +188,17 @@ def _add(parts: Json, door: Door) -> None:
 
 
 def _add_message(components: Json, codec: Codec, name: str, said: Said) -> None:
-    values = [shown(payload) for payload in said.payloads]
+    form = _form(codec, said.payloads[0])
+    values = [shown(form, payload) for payload in said.payloads]
     schema = _schema(values)
-    kind = "application/json" if codec.opcode == TEXT or _is_json(said.payloads[0]) else "application/x-protobuf"
-    if kind != "application/json":
+    if form == PROTOBUF:
         schema["description"] = "resonance.gateway.v1.WsPacket in protobuf, here by the names of its JSON form."
     components["schemas"][name] = schema
     components["messages"][name] = {
         "name": said.name,
         "title": said.name.replace("_", " "),
         "summary": said.summary,
-        "contentType": kind,
+        "contentType": form,
         "payload": {"$ref": f"#/components/schemas/{name}"},
         "examples": [{"payload": value} for value in values[:2]],
     }
@@ -212,16 +214,20 @@ def _query(door: Door) -> Json:
 # ---------------------------------------------------------------- schemas
 
 
-def shown(payload: bytes) -> Json:
-    """Return a message as JSON: it is, or it is a `WsPacket`."""
-    if _is_json(payload):
-        value: Json = orjson.loads(payload)
-        return value
-    return json_format.MessageToDict(packet_pb2.WsPacket.FromString(payload))
+def shown(form: str, payload: bytes) -> Any:
+    """Return a message as the document shows it: JSON, the JSON form of protobuf, or a text."""
+    if form == JSON:
+        return orjson.loads(payload)
+    if form == PROTOBUF:
+        return json_format.MessageToDict(packet_pb2.WsPacket.FromString(payload))
+    return payload.decode()
 
 
-def _is_json(payload: bytes) -> bool:
-    return payload.startswith(b"{")
+def _form(codec: Codec, payload: bytes) -> str:
+    """Return the content type of a codec's messages, told by one of them."""
+    if payload.startswith(b"{"):
+        return JSON
+    return PLAIN if codec.opcode == TEXT else PROTOBUF
 
 
 def _schema(values: Sequence[Any]) -> Json:
