@@ -96,6 +96,15 @@ class ResonanceClient(Client):
         assert self._socket is not None
         await self._socket.send(make("WsPacket", **fields).SerializeToString())
 
+    async def wait_packet(self, kind: str) -> Any:
+        """Wait for the first packet of a kind."""
+        async with asyncio.timeout(WAIT_S), self.arrived:
+            while True:
+                for packet in self.packets:
+                    if packet.HasField(kind):
+                        return packet
+                await self.arrived.wait()
+
     async def send(self, conversation: str, content: str, key: str = "") -> Sent:
         return await self.send_chat(session_id=conversation, content=content, type="text")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from typing import Any
 
@@ -43,7 +44,9 @@ class GoChatCodec(Codec):
             case "ping":
                 return Pulse("")
             case other:
-                refusal = ServiceError(Code.MALFORMED_PACKET, f"{str(other)[:40]!r} is no type of frame", field="type")
+                refusal = ServiceError(
+                    Code.MALFORMED_PACKET, f"{reprlib.repr(other)} is no type of frame", field="type"
+                )
                 return Refused("", refusal)
 
     def ack(self, answer: SendAnswer, ref: str) -> bytes:

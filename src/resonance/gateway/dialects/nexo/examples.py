@@ -1,0 +1,48 @@
+"""One of each request that Nexo's clients send (wire.md 2.2.3); `data` as Go sends it, and as documents show it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from resonance.gateway.dialects.nexo.codec import Req
+from resonance.gateway.ws.doors import Example
+
+_MESSAGE = {
+    "client_msg_id": "key-1",
+    "recv_id": "bob",
+    "group_id": "",
+    "session_type": 1,
+    "msg_type": 1,
+    "content": {"text": "hello"},
+}
+_RANGE = {"conversation_id": "si_ann_bob", "begin_seq": 1, "end_seq": 0, "limit": 20}
+
+
+def _example(name: str, summary: str, req: Req, data: Mapping[str, Any], *, encoded: bool = True) -> Example:
+    fields = {
+        "req_identifier": req,
+        "msg_incr": "1",
+        "operation_id": "op-1",
+        "send_id": "ann",
+        "data": base64.b64encode(orjson.dumps(data)).decode() if encoded else data,
+    }
+    return Example(name, f"{summary} ({req:d})", orjson.dumps(fields))
+
+
+EXAMPLES = (
+    _example("send", "Send a message.", Req.SEND, _MESSAGE),
+    _example("send_object", "The same, with data as an object.", Req.SEND, _MESSAGE, encoded=False),
+    _example("newest_seq", "The newest seqs of conversations.", Req.NEWEST_SEQ, {"conversation_ids": ["si_ann_bob"]}),
+    _example(
+        "pull_by_seqs",
+        "Messages by their seqs.",
+        Req.PULL_BY_SEQS,
+        {"conversation_id": "si_ann_bob", "seq_list": [1, 2]},
+    ),
+    _example("pull", "Messages of a range of seqs.", Req.PULL, _RANGE),
+    _example("max_read_seq", "How far a conversation is read.", Req.MAX_READ_SEQ, {"conversation_id": "si_ann_bob"}),
+)
