@@ -110,6 +110,10 @@ def said_by_server(door: Door) -> Iterator[Said]:
         Said(
             "farewell", "The last message before the server ends a login.", [codec.farewell(close) for close in Close]
         ),
+        *(
+            Said(f"{example.name}_answer", f"The answer to {example.name}.", [example.answer])
+            for example in door.examples
+        ),
         *_signals(codec),
     ]
     for one in found:

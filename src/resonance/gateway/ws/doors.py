@@ -31,11 +31,16 @@ _NO_FIELDS: Fields = MappingProxyType({})
 
 
 class Example(NamedTuple):
-    """A message of a client's, as the documentation and the tests need one: valid, and with every field."""
+    """A message of a client's, as the documentation and the tests need one: valid, and with every field.
+
+    Attributes:
+        answer: what answers it where that is no ack, no read pointer and no pulse, b"" for anything else.
+    """
 
     name: str
     summary: str
     payload: bytes
+    answer: bytes = b""
 
 
 class Door:

@@ -70,8 +70,7 @@ class Gateway:
             await self._open()
         elif opened or closed:
             self._delta += 1
-            self._session.receive(RouteDelta(self._delta, opened, closed))
-            await self._answer(self._delta)
+            await self._ask(self._session, RouteDelta(self._delta, opened, closed), self._delta)
 
     def over(self) -> bool:
         """Say whether its users are offline by now: it was silent for a day, or without its stream for a lease."""
@@ -92,15 +91,16 @@ class Gateway:
 
     async def _open(self) -> None:
         """Link, with everybody who is connected."""
-        self._session = self._link.open(self._take, self._ended)
-        epoch = time.time_ns() // 1_000_000
-        self._session.receive(Hello(self._name, epoch, "", 0, list(self._routes.values())))
-        self._beat()
-        await self._answer(_WELCOME)
+        session = self._session = self._link.open(self._take, self._ended)
+        self._timer = asyncio.get_running_loop().call_later(self._settings.heartbeat, self._beat)
+        hello = Hello(self._name, time.time_ns() // 1_000_000, "", 0, list(self._routes.values()))
+        await self._ask(session, hello, _WELCOME)
 
-    async def _answer(self, number: int) -> None:
+    async def _ask(self, session: LinkSession, frame: Hello | RouteDelta, number: int) -> None:
+        """Send a frame and wait for its answer."""
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
+            session.receive(frame)
             await waiting
         finally:
             self._waiting.pop(number, None)
@@ -112,9 +112,9 @@ class Gateway:
         if self.over():
             self._unlink()
             return
+        self._timer = asyncio.get_running_loop().call_later(self._settings.heartbeat, self._beat)
         self._beats += 1
         self._session.receive(UpBeat(self._beats))
-        self._timer = asyncio.get_running_loop().call_later(self._settings.heartbeat, self._beat)
 
     def _unlink(self) -> None:
         if self._session is not None:
