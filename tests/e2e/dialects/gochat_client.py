@@ -90,13 +90,15 @@ class GoChatClient(Client):
         self.known[message.conversation] = max(self.known.get(message.conversation, 0), message.seq)
         await super().take(message)
 
-    async def wait_frame(self, kind: str) -> dict[str, Any]:
-        """Wait for a frame of this type and return its data."""
+    async def wait_frame(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Wait for a frame of this type, with these fields in its data, and return its data."""
         async with asyncio.timeout(WAIT_S), self.arrived:
-            while not (found := [frame["data"] for frame in self.frames if frame["type"] == kind]):
+            while True:
+                for frame in self.frames:
+                    data: dict[str, Any] = frame["data"]
+                    if frame["type"] == kind and data.items() >= fields.items():
+                        return data
                 await self.arrived.wait()
-        data: dict[str, Any] = found[0]
-        return data
 
     async def ask(self, answered: str, frame: dict[str, Any]) -> dict[str, Any]:
         """Send a frame and wait for what answers it."""
