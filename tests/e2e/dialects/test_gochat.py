@@ -118,6 +118,20 @@ async def test_a_single_conversation_is_the_other_user_for_both(deployment: Depl
     assert refused.value.code == 400
 
 
+async def test_new_friends_learn_that_the_other_is_online(deployment: Deployment) -> None:
+    """The web client asks who is online only once, when its page opens."""
+    ann, bob = await pair(deployment)
+    await ann.open_single(bob.name)
+    for client, other in ((ann, bob), (bob, ann)):
+        assert (await client.wait_frame("friend-online", userId=other.name))["online"] is True
+    again = await GoChatClient.login(ann.url, ann.name)
+    await ann.disconnect()
+    assert (await bob.wait_frame("friend-online", userId=ann.name, online=False)).keys() == {"userId", "online"}
+    await again.connect()
+    await bob.disconnect()
+    assert (await again.wait_frame("online-status", userId=bob.name))["status"] == "offline"
+
+
 async def test_a_group_is_made_of_whom_there_is(deployment: Deployment) -> None:
     """The web client offers user1 to user4 and nobody else, whether they exist or not."""
     ann, bob = await pair(deployment)
