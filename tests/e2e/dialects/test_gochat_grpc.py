@@ -154,7 +154,12 @@ async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> No
 async def test_the_life_of_a_group(deployment: Deployment, roles: Roles) -> None:
     logic, repo, service = roles["logic"], roles["repo"], "im.logic.v1.GroupService"
     ann, bob, cid = await people(deployment, "ann", "bob", "cid")
-    wish = {"creator_id": ann.name, "name": "trip", "description": "to the sea", "member_ids": [bob.name, ann.name]}
+    wish: dict[str, Any] = {
+        "creator_id": ann.name,
+        "name": "trip",
+        "description": "to the sea",
+        "member_ids": [bob.name, ann.name],
+    }
     group = (await logic.call(f"{service}/CreateGroup", **wish)).group
     assert (group.name, group.owner_id, group.member_count, group.description) == ("trip", ann.name, 2, "to the sea")
     at = {"group_id": group.id}
@@ -227,7 +232,7 @@ async def test_friends(deployment: Deployment, roles: Roles) -> None:
     await refused(bad, grpc.StatusCode.INVALID_ARGUMENT)
 
 
-SIGNALS = {
+SIGNALS: dict[str, dict[str, Any]] = {
     "friend.status.changed": {"user_id": "zoe", "online": True},
     "message.receipt.updated": {"conversation_id": "si_ann_zoe", "user_id": "zoe", "seq_id": 7},
     "group.member.changed": {"group_id": "sg_g", "user_ids": ["zoe"], "action": "joined"},
