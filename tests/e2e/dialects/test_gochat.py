@@ -12,12 +12,12 @@ from tests.e2e.dialects.client import PASSWORD, Client, Refused
 from tests.e2e.dialects.gochat_client import GoChatClient, api
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.resonance_client import ResonanceClient
-from tests.e2e.dialects.scenarios import Scenarios, clients
+from tests.e2e.dialects.scenarios import OVERFLOW, Scenarios, clients
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ENVIRONMENT = {"RESONANCE_FRIENDS__POLICY": "instant"}  # as GoChat's clients expect
+ENVIRONMENT = {"RESONANCE_FRIENDS__POLICY": "instant", **OVERFLOW}  # instant, as GoChat's clients expect
 
 
 class TestScenarios(Scenarios):
