@@ -87,6 +87,20 @@ async def test_who_is_online_and_where(deployment: Deployment) -> None:
     assert status == {"user_id": ann.name, "status": 1, "detail_platform_status": [web]}
 
 
+async def test_friends_alone_are_told_who_is_online(deployment: Deployment) -> None:
+    ann, bob, cid = await trio(deployment)
+    native = await ann.native()
+    await native.post("/friends/requests", user_id=bob.name)
+    await (await bob.native()).request("PUT", f"/friends/requests/{ann.name}", action="accept")
+    wish = {"user_ids": [bob.name, cid.name, ann.name]}
+    told = await ann.call("POST", "/user/get_users_online_status", wish)
+    assert [(one["user_id"], one["status"]) for one in told] == [(bob.name, 1), (cid.name, 0), (ann.name, 1)]
+    assert told[1]["detail_platform_status"] == [], "nothing of a stranger"
+    await native.request("DELETE", f"/friends/{bob.name}")
+    [status] = await ann.call("POST", "/user/get_users_online_status", {"user_ids": [bob.name]})
+    assert status["status"] == 0, "a friend no more"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
