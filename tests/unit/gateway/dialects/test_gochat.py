@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
@@ -187,6 +187,8 @@ _TYPES = ["friend.status.changed", "message.receipt.updated", "group.member.chan
     st.dictionaries(st.sampled_from(_FIELDS), st.one_of(_VALUES, st.booleans(), st.lists(_VALUES, max_size=2))),
     st.integers(-(2**63), 2**63 - 1),
 )
+@example("friend.status.changed", {"user_id": "ann", "online": True}, 2**63 - 1)
+@example("message.receipt.updated", {"user_id": "ann", "conversation_id": "c", "seq_id": 2**63}, 0)
 def test_whatever_a_service_pushes_can_be_told_to_everybody(kind: str, payload: dict[str, Any], timestamp: int) -> None:
     try:
         signal = read_signal(SystemSignal(signal_type=kind, payload=json.dumps(payload), timestamp=timestamp))
