@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the servers that tests of real engines start by themselves. Says what it does; does nothing twice.
+# Install the servers and the browser that tests start by themselves. Says what it does; does nothing twice.
 set -euo pipefail
 
 # $1 name, $2 Debian package, $3 a pattern of what it brings
@@ -33,4 +33,8 @@ if missing MariaDB mariadb-server '/usr/sbin/mariadbd'; then
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; trap 'rm -f "$policy"' EXIT; }
   install --no-install-recommends mariadb-server
   systemctl disable --quiet mariadb 2>/dev/null || true
+fi
+
+if missing Chromium chromium '/usr/bin/chromium'; then
+  install --no-install-recommends chromium fonts-dejavu-core
 fi

@@ -63,12 +63,16 @@ class ResonanceClient(Client):
         """Call a procedure of `SessionService`."""
         return await connect_call(self.url, f"SessionService/{procedure}", self.token, **fields)
 
+    @property
+    def door(self) -> str:
+        return f"/ws?token={self.token}"
+
     async def connect(self) -> None:
         self.acks: dict[str, asyncio.Future[Any]] = {}
         self.packets: list[Any] = []
         self.closed.clear()
         try:
-            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}/ws?token={self.token}")
+            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}{self.door}")
         except websockets.InvalidStatus as refusal:
             raise Refused(refusal.response.status_code) from None
         self._reader = asyncio.create_task(self._read(self._socket))

@@ -68,7 +68,6 @@ LogicUpdateReadPositionRequest: session_id=1, int64 seq_id=2, username=3
 LogicPullInboxDeltaRequest: username=1, int64 cursor_id=2, int64 limit=3
 """  # noqa: E501
 
-_PACKAGE = "seed"
 _TYPES = {
     "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
     "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
@@ -78,9 +77,10 @@ _TYPES = {
 _FIELD = re.compile(r"(?P<repeated>repeated )?(?:(?P<type>\w+) )?(?P<name>\w+)=(?P<number>\d+)")
 
 
-def _build() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="seed.proto", package=_PACKAGE, syntax="proto3")
-    for line in MESSAGES.strip().splitlines():
+def build(messages: str) -> dict[str, Any]:
+    """Return a class for each message of a contract that is written like `MESSAGES`."""
+    file = descriptor_pb2.FileDescriptorProto(name="seed.proto", package="seed", syntax="proto3")
+    for line in messages.strip().splitlines():
         name, _, fields = line.partition(":")
         message = file.message_type.add(name=name)
         for match in _FIELD.finditer(fields):
@@ -88,7 +88,7 @@ def _build() -> dict[str, Any]:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     names = [message.name for message in file.message_type]
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in names}
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"seed.{name}")) for name in names}
 
 
 def _add(message: descriptor_pb2.DescriptorProto, match: re.Match[str]) -> None:
@@ -99,10 +99,10 @@ def _add(message: descriptor_pb2.DescriptorProto, match: re.Match[str]) -> None:
         field.type = _TYPES[kind]
     else:
         field.type = field.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind}"
+        field.type_name = f".seed.{kind}"
 
 
-CLASSES = _build()
+CLASSES = build(MESSAGES)
 
 
 def make(name: str, /, **fields: Any) -> Any:

@@ -15,12 +15,12 @@ from tests.e2e.dialects.client import WAIT_S, Client, Refused
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.resonance_client import PACKAGE, ResonanceClient, connect_call
 from tests.e2e.dialects.resonance_messages import CLASSES, make
-from tests.e2e.dialects.scenarios import Scenarios, clients
+from tests.e2e.dialects.scenarios import OVERFLOW, Scenarios, clients
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ENVIRONMENT = {"RESONANCE_DIALECTS__GRPC_LISTEN": "127.0.0.1:0"}
+ENVIRONMENT = {"RESONANCE_DIALECTS__GRPC_LISTEN": "127.0.0.1:0", **OVERFLOW}
 
 
 class TestScenarios(Scenarios):

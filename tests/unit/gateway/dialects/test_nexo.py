@@ -220,6 +220,7 @@ def test_questions(req: int, data: dict[str, Any]) -> None:
         (1003, None, 1001),
         (1002, {"conversation_id": "c", "seq_list": ["1"]}, 1001),
         (1002, {"seq_list": [1]}, 1001),
+        (1002, {"conversation_id": "c", "seq_list": [1, 2**63]}, 1001),
         (1005, {"conversation_id": "c", "begin_seq": "1"}, 1001),
         (1005, {"conversation_id": "c", "begin_seq": True}, 1001),
         (1001, {"conversation_ids": "a"}, 1001),

@@ -23,6 +23,7 @@ from resonance.domain.signals import Signal
 from resonance.gateway.dialects.nexo import reading
 from resonance.gateway.dialects.nexo.errors import READING, SENDING, SUCCESS, UserMismatchError, number
 from resonance.gateway.dialects.nexo.tables import destination, message, payload
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
 from resonance.protocol.commands import Chat
@@ -210,7 +211,7 @@ def _number(data: Fields, name: str) -> int:
     value = data.get(name)
     if value is None:
         return 0
-    if type(value) is not int or not -(2**63) <= value < 2**63:
+    if type(value) is not int or abs(value) > MAX_INT64:
         raise invalid(name, f"{name} has to be a whole number of 64 bits")
     return value
 
@@ -219,6 +220,8 @@ def _list(data: Fields, name: str, kind: type[_T]) -> list[_T]:
     values = data.get(name) or []
     if not isinstance(values, list) or not all(type(value) is kind for value in values):
         raise invalid(name, f"{name} has to be a list of {'numbers' if kind is int else 'texts'}")
+    if kind is int and any(abs(value) > MAX_INT64 for value in values):
+        raise invalid(name, f"{name} has to be a list of whole numbers of 64 bits")
     return values
 
 
