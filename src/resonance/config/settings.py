@@ -356,6 +356,40 @@ class Roles(Section):
     """Address of repo: unix:path (relative ones are below data_dir) or host:port."""
 
 
+class EtcdConfig(Section):
+    """etcd, when the registry or live configuration is in it."""
+
+    endpoints: tuple[Address, ...] = ("127.0.0.1:2379",)
+    """Its members; one is used at a time, and the next one once that fails."""
+    prefix: str = Field("/resonance", pattern=PATH)
+    """What all keys begin with; clusters that share an etcd need one each."""
+    timeout: Span = 3
+    """Longest time a call may take."""
+    user: str = ""
+    """User, where etcd asks for one."""
+    password: SecretStr | None = None
+    """Password of the user."""
+    ca: Path | None = None
+    """File with the certificate that etcd's is checked by (PEM); with it connections are encrypted."""
+    certificate: Path | None = None
+    """File with our own certificate, where etcd asks for one (PEM)."""
+    key: Path | None = None
+    """File with the key of our certificate (PEM)."""
+
+
+class RegistryConfig(Section):
+    """How roles find one another when they run as processes of their own."""
+
+    kind: Literal["static", "etcd"] = "static"
+    """static: by `endpoints`; etcd: they register in etcd, and `endpoints` does nothing."""
+    ttl: int = Field(10, ge=2, le=3600)
+    """Seconds after which an instance that died is no longer called."""
+    advertise: Name | None = None
+    """Host by which others reach this process; by default where it listens, and this machine's name if everywhere."""
+    settle: Duration = 0.5
+    """How long a stopping instance goes on after it said that it wants no new work, for callers to hear of it."""
+
+
 class Web(Section):
     """The web client."""
 
@@ -376,7 +410,11 @@ class Settings(Section):
     repo_service_name: Name = "repo-service"
     """Name of repo in `endpoints`."""
     endpoints: dict[str, Address] = {"logic-service": "unix:logic.sock", "repo-service": "unix:repo.sock"}
-    """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port."""
+    """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port; several with
+    commas between them. Only with registry.kind static.
+    """
+    registry: RegistryConfig = RegistryConfig()
+    etcd: EtcdConfig = EtcdConfig()
     roles: Roles = Roles()
     rpc: Rpc = Rpc()
     ws_config: WsConfig = WsConfig()
