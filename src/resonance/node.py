@@ -13,12 +13,13 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import structlog
 
 from resonance.config import Settings, paths
-from resonance.domain.errors import ServiceError, invalid
+from resonance.config.load import Role
+from resonance.domain.errors import ServiceError
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
@@ -27,15 +28,15 @@ from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
 
 if TYPE_CHECKING:
+    from resonance.discovery import Discovery
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
-    from resonance.rpc.channel import Channel
     from resonance.rpc.connector import Connector
+    from resonance.rpc.pool import Pool
     from resonance.services import LogicServices
 
 log = structlog.get_logger(__name__)
 
-Role = Literal["serve", "gateway", "logic", "repo", "task"]
 Ready = Callable[[dict[str, str]], None]
 
 DRAIN_S = 10.0
@@ -66,6 +67,7 @@ class Node:
         self._settings = settings
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
+        self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -78,9 +80,12 @@ class Node:
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._stack:
             self._stack.callback(self._metrics.close)
+            discovery = self._discovery = self._make_discovery()
             await getattr(self, f"_{self._role}")()
             self._start_metrics()
             self._is_ready = True
+            if discovery is not None:
+                await discovery.announce(self._addresses)
             _calm_collector()
             # On a terminal the banner says the same, and better.
             tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
@@ -90,6 +95,8 @@ class Node:
             await stop.wait()
             self._is_ready = False
             log.info("stopping")
+            if discovery is not None:
+                await discovery.drain()
         log.info("stopped")
 
     def _handle_signals(self, stop: asyncio.Event) -> None:
@@ -149,7 +156,7 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        store = self._remote_store()
+        store = await self._remote_store()
         await self._wait_for(store)
         logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
         await logic.start()
@@ -174,8 +181,8 @@ class Node:
         from resonance.rpc.remote import remote
         from resonance.services.delivery import Delivery
 
-        logic = self._channel(self._settings.logic_service_name)
-        store = self._remote_store()
+        logic = await self._pool(self._settings.logic_service_name)
+        store = await self._remote_store()
         await self._wait_for(store)
         await self._start_task(store, remote(Delivery, logic))
 
@@ -190,11 +197,13 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        logic = self._channel(self._settings.logic_service_name)
+        name = self._settings.logic_service_name
+        logic = await self._pool(name)
         services = LogicServices(
             remote(Accounts, logic), remote(Friends, logic), remote(Conversations, logic), remote(Messages, logic)
         )
-        connector = GrpcConnector(self._endpoint(self._settings.logic_service_name), self._settings.rpc)
+        # all gateways prefer the same logic: one that is linked to by all knows every route
+        connector = GrpcConnector(lambda: logic.addresses(name), self._settings.rpc)
         gateway = self._make_gateway(services, connector)
         service = self._settings.service
         listen = f"{service.host}:{service.grpc_port}"
@@ -296,24 +305,23 @@ class Node:
     def _secret(self) -> bytes:
         return load_secret(self._settings.auth.secret, self._settings.data_dir)
 
-    def _endpoint(self, service: str) -> str:
-        try:
-            return paths.address(self._settings, self._settings.endpoints[service])
-        except KeyError:
-            known = ", ".join(sorted(self._settings.endpoints))
-            raise invalid("endpoints", f"endpoints has no address for {service}; it has {known}") from None
+    def _make_discovery(self) -> Discovery | None:
+        if self._role == "serve":
+            return None
+        from resonance.discovery import Discovery
 
-    def _channel(self, service: str) -> Channel:
-        from resonance.rpc.channel import open_channel
+        discovery = Discovery(self._role, self._settings)
+        self._on_close(discovery.close)
+        return discovery
 
-        channel = open_channel(self._endpoint(service), self._settings.rpc)
-        self._on_close(channel.close)
-        return channel
+    async def _pool(self, service: str) -> Pool:
+        assert self._discovery is not None
+        return await self._discovery.pool(service)
 
-    def _remote_store(self) -> Store:
+    async def _remote_store(self) -> Store:
         from resonance.rpc.remote import remote
 
-        return remote(Store, self._channel(self._settings.repo_service_name))
+        return remote(Store, await self._pool(self._settings.repo_service_name))
 
 
 def _calm_collector() -> None:
