@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from resonance.config import Settings, paths
-from resonance.config.load import Role
+from resonance.config import paths
+from resonance.config.load import Loaded, Role
 from resonance.domain.errors import ServiceError
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
+from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
@@ -45,7 +46,7 @@ RETRY_S = 0.5
 """Pause between attempts to reach a role at start."""
 
 
-def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
+def run(role: Role, loaded: Loaded, ready: Ready | None = None) -> int:
     """Run a role until it is told to stop; return the exit code.
 
     Args:
@@ -55,16 +56,17 @@ def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
         ServiceError, SecretError, OSError: why it cannot start, in words for the operator.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Node(role, settings, ready).run())
+        runner.run(Node(role, loaded, ready).run())
     return 0
 
 
 class Node:
     """One process: a role, or all of them."""
 
-    def __init__(self, role: Role, settings: Settings, ready: Ready | None) -> None:
+    def __init__(self, role: Role, loaded: Loaded, ready: Ready | None) -> None:
         self._role = role
-        self._settings = settings
+        self._live = LiveConfiguration(role, loaded)
+        self._settings = settings = self._live.settings
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
         self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
@@ -80,6 +82,8 @@ class Node:
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._stack:
             self._stack.callback(self._metrics.close)
+            self._on_close(self._live.close)
+            await self._live.start()
             discovery = self._discovery = self._make_discovery()
             await getattr(self, f"_{self._role}")()
             self._start_metrics()

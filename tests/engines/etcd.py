@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import ssl
@@ -9,9 +10,10 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.engines.processes import free_port
 
@@ -72,6 +74,21 @@ class EtcdServer:
         except OSError:
             return False
 
+    def replace(self, prefix: str, values: Mapping[str, str]) -> None:
+        """Make these keys all that begin with a prefix, in one transaction; over HTTP, as people's tools may do it."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        there = self._post("range", {"key": _base64(prefix), "range_end": _base64(end)}).get("kvs", [])
+        old = [kv["key"] for kv in there if base64.b64decode(kv["key"]).decode() not in values]
+        changes = [{"requestDeleteRange": {"key": key}} for key in old]
+        changes += [{"requestPut": {"key": _base64(key), "value": _base64(text)}} for key, text in values.items()]
+        self._post("txn", {"success": changes})
+
+    def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self._scheme}://{self.endpoint}/v3/kv/{what}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            decoded: dict[str, Any] = json.load(answer)
+            return decoded
+
     def encrypt(self) -> None:
         """Make a certificate for `localhost` and take only encrypted connections from the next start on."""
         key = self._folder / "key.pem"
@@ -90,6 +107,10 @@ class EtcdServer:
     def forget(self) -> None:
         """Delete its data: at the next start it is another cluster."""
         shutil.rmtree(self._folder / "data")
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 @contextmanager

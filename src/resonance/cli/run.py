@@ -96,11 +96,12 @@ def _run(
     from resonance.observe.logging import configure
     from resonance.observe.otlp import start_tracing
 
-    settings = load_options(role, folder, env, data_dir, host, port).settings
+    loaded = load_options(role, folder, env, data_dir, host, port)
+    settings = loaded.settings
     configure(settings.observability.log, role)
     stop_tracing = start_tracing(settings.observability.trace, _service_name(role, settings))
     try:
-        code = node.run(role, settings, partial(print_banner, role, settings))
+        code = node.run(role, loaded, partial(print_banner, role, settings))
     finally:
         stop_tracing()
     raise typer.Exit(code)

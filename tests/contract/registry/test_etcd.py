@@ -94,13 +94,13 @@ async def test_whose_lease_was_taken_registers_anew(config: EtcdConfig) -> None:
         await until(watch, ANNA)
 
 
-async def test_callers_keep_what_they_know_while_etcd_is_gone(config: EtcdConfig, server: EtcdServer) -> None:
+async def test_callers_keep_what_they_know_while_etcd_is_gone(config: EtcdConfig, etcd: EtcdServer) -> None:
     """Longer than the leases last: a restarted etcd gives them their whole time again."""
     async with closing(registry(config)) as one, closing(registry(config)) as caller:
         await one.register(ANNA)
         watch = await caller.watch("logic-service")
         with capture_logs() as logs:
-            server.crash()
+            etcd.crash()
             try:
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(TTL_S * 2):
@@ -108,7 +108,7 @@ async def test_callers_keep_what_they_know_while_etcd_is_gone(config: EtcdConfig
                 await one.register(BERT)
                 assert watch.instances == (ANNA,)
             finally:
-                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(etcd.start)
             await until(watch, ANNA, BERT)
             await one.register(ANNA)  # waits for what the registration has begun
         events = [entry["event"] for entry in logs]
@@ -118,15 +118,15 @@ async def test_callers_keep_what_they_know_while_etcd_is_gone(config: EtcdConfig
         assert events.count("registered in etcd") == 1
 
 
-async def test_an_etcd_that_lost_its_data_is_told_again(config: EtcdConfig, server: EtcdServer) -> None:
+async def test_an_etcd_that_lost_its_data_is_told_again(config: EtcdConfig, etcd: EtcdServer) -> None:
     """Its revisions begin anew: a watch from the old one would wait for ever."""
     async with closing(registry(config)) as one, closing(registry(config)) as caller:
         await one.register(ANNA)
         await one.register(BERT)
         watch = await caller.watch("logic-service")
-        server.crash()
-        server.forget()
-        await asyncio.to_thread(server.start)
+        etcd.crash()
+        etcd.forget()
+        await asyncio.to_thread(etcd.start)
         await until(watch, ANNA, BERT)
         late = await registry_with(config, "late")
         async with closing(late):
@@ -141,8 +141,8 @@ async def registry_with(config: EtcdConfig, id_: str) -> EtcdRegistry:
     return made
 
 
-async def test_a_watch_whose_revision_was_compacted_lists_anew(config: EtcdConfig, server: EtcdServer) -> None:
-    async with proxied(server) as proxy, closing(registry(config)) as one:
+async def test_a_watch_whose_revision_was_compacted_lists_anew(config: EtcdConfig, etcd: EtcdServer) -> None:
+    async with proxied(etcd) as proxy, closing(registry(config)) as one:
         caller = registry(config, endpoints=(proxy.address,))
         async with closing(caller):
             await one.register(ANNA)
@@ -150,7 +150,7 @@ async def test_a_watch_whose_revision_was_compacted_lists_anew(config: EtcdConfi
             assert watch.instances == (ANNA,)
             await proxy.stop()
             await one.register(BERT)
-            await compact(config, server)
+            await compact(config, etcd)
             await proxy.start()
             await until(watch, ANNA, BERT)
             third = await registry_with(config, "third")
@@ -170,9 +170,9 @@ async def proxied(server: EtcdServer) -> AsyncIterator[Proxy]:
         await proxy.stop()
 
 
-async def compact(config: EtcdConfig, server: EtcdServer) -> None:
+async def compact(config: EtcdConfig, etcd: EtcdServer) -> None:
     """Let etcd forget everything but its present state."""
-    async with grpc.aio.insecure_channel(server.endpoint) as channel:
+    async with grpc.aio.insecure_channel(etcd.endpoint) as channel:
         kv: stubs.KVAsyncStub = stubs.KVStub(channel)
         for number in range(3):
             await kv.Put(pb.PutRequest(key=f"{config.prefix}/other".encode(), value=b"%d" % number))
@@ -180,11 +180,11 @@ async def compact(config: EtcdConfig, server: EtcdServer) -> None:
         await kv.Compact(pb.CompactionRequest(revision=now.header.revision))
 
 
-async def test_another_member_is_used_when_one_is_gone(config: EtcdConfig, server: EtcdServer) -> None:
+async def test_another_member_is_used_when_one_is_gone(config: EtcdConfig, etcd: EtcdServer) -> None:
     """Both at the start and later; that the members are one cluster is etcd's business."""
     nobody = f"127.0.0.1:{free_port()}"
-    async with proxied(server) as proxy:
-        members = (nobody, proxy.address, server.endpoint)
+    async with proxied(etcd) as proxy:
+        members = (nobody, proxy.address, etcd.endpoint)
         async with closing(registry(config)) as one, closing(registry(config, endpoints=members)) as caller:
             watch = await caller.watch("logic-service")
             await one.register(ANNA)
