@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,24 @@ async def test_all_roles_are_there_and_work(deployment: Deployment) -> None:
             [instance] = watch.instances
             assert instance.metadata["metrics"].startswith("http://127.0.0.1:")
             assert not instance.draining
+
+
+def waits_for_repo(entry: dict[str, Any]) -> bool:
+    """Say whether a line tells that nobody is known to be repo."""
+    return "no instance of repo-service is known" in entry.get("error", "")
+
+
+async def test_roles_wait_for_etcd_at_their_start(tmp_path: Path) -> None:
+    with etcd_server() as late:
+        late.crash()
+        deployment = Deployment("split", tmp_path, **ANYWHERE, RESONANCE_ETCD__ENDPOINTS=late.endpoint, **LINK)
+        try:
+            starting = asyncio.create_task(deployment.start())
+            await deployment.processes["logic"].wait_log(waits_for_repo)
+            await asyncio.to_thread(late.start)
+            await starting
+        finally:
+            await deployment.stop()
 
 
 async def test_a_logic_is_replaced_without_a_pause(deployment: Deployment) -> None:

@@ -58,6 +58,21 @@ def test_a_refusal_says_when_to_come_back() -> None:
     buckets.take("a", "messages")
 
 
+def test_a_rate_may_change() -> None:
+    clock, rate = Clock(), [0.01]
+    buckets = TokenBuckets(lambda: rate[0], clock)
+    assert buckets.wait("a") == 0
+    assert buckets.wait("a") == pytest.approx(100)
+    rate[0] = 2
+    assert buckets.wait("a") == pytest.approx(0.5), "as empty as a bucket of the new rate can be, and no emptier"
+    rate[0] = 0
+    assert [buckets.wait("a") for _ in range(100)] == [0] * 100, "0 is no limit"
+    rate[0] = 1
+    clock.now += 10
+    assert [buckets.wait("a") for _ in range(10)] == [0] * 10
+    assert buckets.wait("a") == pytest.approx(1)
+
+
 @given(rate=st.floats(0.01, 1e4), pauses=st.lists(st.floats(0, 30), max_size=60))
 def test_no_time_sees_more_than_its_rate_and_one_burst(rate: float, pauses: list[float]) -> None:
     clock = Clock()
