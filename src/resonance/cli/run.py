@@ -50,7 +50,7 @@ def gateway(
 def logic(data_dir: DataDir = None, config: Folder = None, env: Env = None) -> None:
     """Start logic: rights, messages, delivery. Needs repo.
 
-    It listens where roles.logic_listen says; gateways find it by `endpoints`.
+    It listens where roles.logic_listen says; gateways find it by `endpoints` or in etcd.
 
     \b
     Example:
