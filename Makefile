@@ -8,16 +8,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: $(VENV)/.run proto web ## set up what is missing, start the server, print what to open
+run: $(VENV)/.run proto ## set up what is missing, start the server, print what to open
+	@$(BIN)/python scripts/web.py build || echo "starting the server with the web client as it was built before, if it was"
 	@$(BIN)/resonance serve
 
 test: dev ## run every suite (long matrices: make soak)
 	@$(BIN)/python scripts/suites.py
 
 test-fast: dev ## run what takes seconds
-	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb and not etcd" tests
+	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb and not web and not etcd" tests
 
-engines: ## install the servers of engines that the tests start (Debian packages; needs root)
+engines: ## install the servers and the browser that the tests start (Debian packages; needs root)
 	@scripts/engines.sh
 
 check: dev ## lint, types, layers and contracts
@@ -26,7 +27,6 @@ check: dev ## lint, types, layers and contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint
-
 	@$(BIN)/python scripts/web.py check
 
 web: $(VENV)/.run ## build the web client, if it is not as its sources are
@@ -34,6 +34,9 @@ web: $(VENV)/.run ## build the web client, if it is not as its sources are
 
 web-dev: $(VENV)/.run ## serve the web client with hot reload, for a server that runs beside it (RESONANCE_URL)
 	@$(BIN)/python scripts/web.py dev
+
+pictures: dev ## make the README's pictures of the web client anew
+	@$(BIN)/python -m tests.web.pictures
 
 format: dev ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
@@ -80,4 +83,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help web web-dev run test test-fast engines check format proto bench soak lock clean dev
+.PHONY: help web web-dev pictures run test test-fast engines check format proto bench soak lock clean dev

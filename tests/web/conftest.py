@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.e2e.servers import Deployment
-from tests.web.person import Person
+from tests.web.person import SCREENSHOTS, Person
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--disable-background-networking", "--disable-component-update", "--no-default-browser-check"]
+
+FAILED = pytest.StashKey[bool]()
 
 Visit = Callable[..., Awaitable[Person]]
 
@@ -48,8 +50,17 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         await running.stop()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know how the test went."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, deployment: Deployment) -> AsyncIterator[Visit]:
+async def visit(browser: Browser, deployment: Deployment, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
     """How somebody opens the page: `await visit("ann")` is registered, `await visit("ann", registered=False)` is not.
 
     Names get a suffix, so that tests of a module share a server and nobody else.
@@ -65,5 +76,8 @@ async def visit(browser: Browser, deployment: Deployment) -> AsyncIterator[Visit
         return person
 
     yield open_page
+    if request.node.stash.get(FAILED, False):
+        for person in visitors:
+            await person.page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{person.name[:-4]}.png")
     for person in visitors:
         await person.close()

@@ -101,6 +101,8 @@ class Person:
     async def register(self) -> None:
         """Make an account and wait until the conversations are shown."""
         await self.page.get_by_role("link", name="Create account").click()
+        # Both pages have a field of the same name.
+        await self.page.get_by_role("heading", name="Create your account").wait_for()
         await self.page.get_by_label("Username").fill(self.name)
         await self.page.get_by_label("Display name").fill(self.title)
         await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -141,6 +143,25 @@ class Person:
             await dialog.get_by_role("button", name=title, pressed=False).click()
         await dialog.get_by_role("button", name="Create group").click()
         await self.box.wait_for()
+
+    async def settled(self) -> None:
+        """Wait until the open conversation has come to rest where it was opened."""
+        await self.history.evaluate(
+            """async (log) => {
+                 for (let still = 0, before = ""; still < 10; ) {
+                   await new Promise(requestAnimationFrame);
+                   const now = `${log.scrollTop} ${log.scrollHeight}`;
+                   still = now === before ? still + 1 : 0;
+                   before = now;
+                 }
+               }"""
+        )
+
+    async def scroll(self, pixels: int) -> None:
+        """Turn the wheel over the open conversation; negative is up."""
+        await self.history.hover(position={"x": 20, "y": 200})
+        await self.page.mouse.wheel(0, pixels)
+        await self.frame()
 
     # ------------------------------------------------------------ what they see
 
@@ -186,7 +207,13 @@ class Person:
     async def at_rest(self) -> None:
         """Wait until nothing moves any more: dialogs and menus have come or gone."""
         await expect(self.page.get_by_role("menu")).to_have_count(0)
-        await self.page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
+        # A spinner never ends.
+        await self.page.evaluate(
+            """async () => {
+                 const moving = () => document.getAnimations().filter((one) => one.effect.getTiming().iterations < 1e6);
+                 while (moving().length > 0) await Promise.allSettled(moving().map((one) => one.finished));
+               }"""
+        )
         await self.frame()
 
     async def shoot(self, name: str) -> None:

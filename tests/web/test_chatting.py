@@ -50,7 +50,7 @@ async def test_a_message_is_seen_at_once(visit: Visit) -> None:
         seen = asyncio.create_task(
             bob.page.evaluate(
                 """(text) => new Promise((resolve) => {
-                     const texts = () => [...document.querySelectorAll("[role=log] span")].map((one) => one.textContent);
+                     const texts = () => [...document.querySelectorAll("[role=log] span")].map((e) => e.textContent);
                      const observer = new MutationObserver(() => {
                        if (!texts().includes(text)) return;
                        observer.disconnect();

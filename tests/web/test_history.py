@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
 from tests.web.conftest import Visit
-from tests.web.person import note
+from tests.web.person import PASSWORD, Person, note
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
@@ -31,10 +31,11 @@ FIRST_SHOWN = """
 """
 
 
-async def long_talk(deployment: Deployment, reader: str, count: int) -> User:
-    """Let somebody write to a reader, as fast as the server takes it; return the writer."""
+async def long_talk(ann: Person, deployment: Deployment, count: int) -> User:
+    """Let somebody write to a reader before they open their browser for the first time; return the writer."""
+    await User.register(deployment.url, ann.name, password=PASSWORD)
     writer = await User.register(deployment.url, f"writer{secrets.token_hex(3)}", nickname="Writer")
-    conversation = (await writer.post("/conversations", user_id=reader))["conversation_id"]
+    conversation = (await writer.post("/conversations", user_id=ann.name))["conversation_id"]
     socket = await Socket.open(writer)
     for begin in range(1, count + 1, AT_ONCE):
         for number in range(begin, begin + AT_ONCE):
@@ -42,14 +43,14 @@ async def long_talk(deployment: Deployment, reader: str, count: int) -> User:
             await socket.chat_nowait(conversation, f"entry {number} {words}")
         await socket.wait(lambda packet: "ack" in packet, count=begin + AT_ONCE - 1)
     await socket.close()
+    await ann.log_in()
+    await ann.open("Writer")
     return writer
 
 
 async def test_ten_thousand_messages_scroll(visit: Visit, deployment: Deployment) -> None:
-    ann = await visit("ann")
-    await long_talk(deployment, ann.name, ENTRIES)
-    await ann.page.reload()
-    await ann.open("Writer")
+    ann = await visit("ann", registered=False)
+    await long_talk(ann, deployment, ENTRIES)
     newest = ann.history.get_by_text(f"entry {ENTRIES} ")
     await ann.page.get_by_role("button", name="Jump to newest").or_(newest).first.wait_for()
     await ann.history.focus()
@@ -61,10 +62,9 @@ async def test_ten_thousand_messages_scroll(visit: Visit, deployment: Deployment
     beginning = ann.history.get_by_text("This is the very beginning")
     async with asyncio.timeout(100):
         while not await beginning.is_visible():
-            await ann.history.evaluate("e => e.scrollBy(0, -5000)")
-            await ann.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+            await ann.scroll(-5000)
             most = max(most, await ann.history.locator("[data-index]").count())
-    await expect(ann.history.get_by_text("entry 1 ")).to_be_visible()
+    await expect(ann.message("entry 1 and some more words")).to_be_visible()
     assert most <= ROWS
     assert len(await ann.stored("messages")) == ENTRIES
     note(f"longest task while scrolling through {ENTRIES} messages", await ann.longest_task(), "ms")
@@ -76,17 +76,14 @@ async def test_ten_thousand_messages_scroll(visit: Visit, deployment: Deployment
 
 
 async def test_what_is_loaded_above_moves_nothing(visit: Visit, deployment: Deployment) -> None:
-    ann = await visit("ann")
-    await long_talk(deployment, ann.name, 1_000)
-    await ann.page.reload()
-    await ann.open("Writer")
+    ann = await visit("ann", registered=False)
+    await long_talk(ann, deployment, 1_000)
     await ann.history.focus()
     await ann.page.keyboard.press("End")
     await expect(ann.history.get_by_text("entry 1000 ")).to_be_visible()
     loaded = len(await ann.stored("messages"))
     for _ in range(60):
-        await ann.history.evaluate("e => e.scrollBy(0, -400)")
-        await ann.frame()
+        await ann.scroll(-400)
         before = await ann.history.evaluate(FIRST_SHOWN)
         # What was asked for at this place comes now.
         await ann.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
@@ -97,9 +94,8 @@ async def test_what_is_loaded_above_moves_nothing(visit: Visit, deployment: Depl
 
 
 async def test_the_tail_is_followed_only_by_who_is_there(visit: Visit, deployment: Deployment) -> None:
-    ann = await visit("ann")
-    writer = await long_talk(deployment, ann.name, 200)
-    await ann.open("Writer")
+    ann = await visit("ann", registered=False)
+    writer = await long_talk(ann, deployment, 200)
     await ann.history.focus()
     await ann.page.keyboard.press("End")
     await expect(ann.history.get_by_text("entry 200 ")).to_be_visible()
@@ -108,7 +104,7 @@ async def test_the_tail_is_followed_only_by_who_is_there(visit: Visit, deploymen
     await socket.chat(conversation, "followed")
     await expect(ann.message("followed")).to_be_in_viewport()
 
-    await ann.history.evaluate("e => e.scrollBy(0, -2000)")
+    await ann.scroll(-2000)
     await expect(ann.page.get_by_role("button", name="Jump to newest")).to_be_visible()
     before = await ann.history.evaluate(FIRST_SHOWN)
     await socket.chat(conversation, "not followed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import expect
 
 from tests.e2e.servers import Deployment
@@ -25,9 +26,11 @@ async def behind(deployment: Deployment) -> Proxy:
 async def read_all(person: Person, last: str) -> list[str]:
     """Scroll through the open conversation from where it is to its end; return the others' texts in their order."""
     texts: list[str] = []
+    await person.settled()
     await person.history.focus()
     await person.page.keyboard.press("Home")
     await expect(person.history.get_by_text("This is the very beginning")).to_be_visible()
+    await person.settled()
     while True:
         shown = await person.history.locator("[data-own=false] [data-state] > span:first-child").all_text_contents()
         texts += [text for text in shown if text not in texts]
@@ -84,7 +87,8 @@ async def test_a_killed_server_comes_back_under_an_open_page(visit: Visit, deplo
     await expect(ann.state("meanwhile 2", "Sending")).to_be_visible()
     await expect(ann.page.get_by_text("3 messages wait to be sent.")).to_be_visible()
     await ann.shoot("server-gone")
-    await ann.page.reload(wait_until="commit")  # nobody answers; the page that comes back later sends them
+    with pytest.raises(PlaywrightError, match="ERR_CONNECTION_REFUSED"):
+        await ann.page.reload()
     await deployment.processes["serve"].start()
     await ann.page.goto(f"{ann.url}/app/")
     await ann.open(bob.title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def serve(
-    host: Host = None, port: Port = None, data_dir: DataDir = None, config: Folder = None, env: Env = None
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    config: Folder = None,
+    env: Env = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="First make the accounts user1 to user4, and print their passwords.")
+    ] = False,
 ) -> None:
     """Start the whole server in one process.
 
@@ -26,10 +33,11 @@ def serve(
     \b
     Examples:
       resonance serve
+      resonance serve --demo
       resonance serve --port 0 --data-dir /var/lib/resonance
       RESONANCE_AUTH__ACCESS_TTL=1h resonance serve --env prod
     """
-    _run("serve", config, env, data_dir, host, port)
+    _run("serve", config, env, data_dir, host, port, demo)
 
 
 def gateway(
@@ -90,14 +98,18 @@ def _run(
     data_dir: Path | None,
     host: str | None = None,
     port: int | None = None,
+    demo: bool = False,
 ) -> None:
     from resonance import node
+    from resonance.cli import demo as demonstration
     from resonance.cli.banner import print_banner
     from resonance.observe.logging import configure
     from resonance.observe.otlp import start_tracing
 
     loaded = load_options(role, folder, env, data_dir, host, port)
     settings = loaded.settings
+    if demo:
+        demonstration.make(loaded)
     configure(settings.observability.log, role)
     stop_tracing = start_tracing(settings.observability.trace, _service_name(role, settings))
     try:

@@ -58,10 +58,10 @@ def add(
     """
     settings = load_options("repo", config, env, data_dir).settings
     password = _read_password(password_stdin)
-    created = _with_store(
+    created = with_store(
         settings,
         "register over HTTP: POST /api/v1/auth/register",
-        lambda store: _create(store, settings, user, nickname, password),
+        lambda store: create_account(store, settings, user, nickname, password),
         create=True,
     )
     typer.echo(f"{created.id} created" + (" (admin)" if created.is_admin else ""))
@@ -79,7 +79,7 @@ def list_users(data_dir: DataDir = None, config: Folder = None, env: Env = None)
     from rich.table import Table
 
     settings = load_options("repo", config, env, data_dir).settings
-    users = _with_store(settings, "search over HTTP: GET /api/v1/users/search", _all_users)
+    users = with_store(settings, "search over HTTP: GET /api/v1/users/search", _all_users)
     table = Table("user", "nickname", "kind", "status", "admin", "created", "last seen", box=None, pad_edge=False)
     for user in users:
         table.add_row(
@@ -114,7 +114,7 @@ def token(
     """
     settings = load_options("repo", config, env, data_dir).settings
     typer.echo(
-        _with_store(
+        with_store(
             settings,
             "log in over HTTP: POST /api/v1/auth/login",
             lambda store: _open_device(store, settings, user, platform),
@@ -138,7 +138,7 @@ def password(
     """
     settings = load_options("repo", config, env, data_dir).settings
     wanted = _read_password(password_stdin)
-    closed = _with_store(
+    closed = with_store(
         settings,
         "whoever knows the old one changes it over HTTP: POST /api/v1/auth/password",
         lambda store: _set_password(store, settings, user, wanted),
@@ -175,7 +175,7 @@ def _set_disabled(user: str, disabled: bool, data_dir: Path | None, config: Path
     settings = load_options("repo", config, env, data_dir).settings
     handle = check_handle(user)
     status = UserStatus.DISABLED if disabled else UserStatus.ACTIVE
-    closed = _with_store(
+    closed = with_store(
         settings,
         f"as an admin, over HTTP: PUT /api/v1/admin/users/{handle}/disabled",
         lambda store: store.set_user_status(handle, status),
@@ -188,7 +188,8 @@ def _set_disabled(user: str, disabled: bool, data_dir: Path | None, config: Path
 # ---------------------------------------------------------------- what the commands do
 
 
-async def _create(store: Store, settings: Settings, user: str, nickname: str, password: str) -> User:
+async def create_account(store: Store, settings: Settings, user: str, nickname: str, password: str) -> User:
+    """Create an account as `resonance user add` does. Raises INVALID_ARGUMENT, USER_EXISTS."""
     from resonance.domain.ids import check_new_handle
     from resonance.domain.model import NewUser
     from resonance.logic import checks
@@ -259,7 +260,7 @@ async def _open_device(store: Store, settings: Settings, user: str, platform: in
     return Signer(secret, settings.auth.issuer, lambda: now).sign(claims)
 
 
-def _with_store(settings: Settings, instead: str, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
+def with_store(settings: Settings, instead: str, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:
     """Run work on the store of a server that is stopped; fail when there is none, unless it is to `create` one.
 
     Raises:

@@ -287,6 +287,8 @@ class Dialects(Section):
     """Where `resonance serve` offers other systems' gRPC names: unix:path (relative ones are below data_dir) or
     host:port. Unset: nowhere. Roles that run on their own offer them at their own addresses.
     """
+    resonance_room: bool = False
+    """Whether Resonance's clients see everybody's conversation, as the room "0" that its own server had."""
     nexo_internal_secret: SecretStr | None = Field(None, min_length=16)
     """What Nexo's services sign requests below /im/internal with; they may act for any user. Unset: none may call."""
     nexo_internal_services: tuple[Name, ...] = ()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from resonance.rpc.foreign import Servant
     from resonance.services import LogicServices
     from resonance.services.delivery import Delivery
+    from resonance.services.link import LinkService
 
 
 class Dialect(ABC):
@@ -60,6 +61,10 @@ class Dialect(ABC):
 
     def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
         """Return the gRPC services that logic offers by this system's names."""
+        return ()
+
+    def link_servants(self, link: LinkService) -> Sequence[Servant]:
+        """Return the gRPC services that logic offers to gateways of this system, which say who is connected to them."""
         return ()
 
     def repo_servants(self, store: Store) -> Sequence[Servant]:

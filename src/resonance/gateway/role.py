@@ -49,8 +49,10 @@ class GatewayRole:
         self._hub.bind(self._uplink, services, doors)
         numbers = count(1)
         prefix = f"~{self._uplink.gateway_id}.{self._uplink.epoch}.0"
-        owned = [Owned(dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
-        app = create_app(services, settings, self._health, authenticator, lambda: f"{prefix}.{next(numbers)}", owned)
+        owned = [Owned(dialect.name, dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
+        app = create_app(
+            services, settings, self._health, authenticator, lambda: f"{prefix}.{next(numbers)}", owned, doors.all
+        )
         self._server = GatewayServer(
             app,
             self._hub,

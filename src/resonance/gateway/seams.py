@@ -68,6 +68,9 @@ class Downlink(Protocol):
     def push(self, batch: PushBatch) -> None:
         """Push entries and signals to the connections of the users they are for."""
 
+    def absent(self, user_ids: Sequence[str]) -> list[str]:
+        """Return those of these users whom no push can reach: they have no connection here."""
+
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         """End every connection of these devices."""
 

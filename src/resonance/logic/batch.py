@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
+
+import structlog
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId, check_handle, single_id
 from resonance.domain.model import Appended, AppendStatus, Entry, NewEntry, SendAnswer, SendItem
 from resonance.logic.delivery import Committed
 from resonance.logic.states import CachedState
+
+log = structlog.get_logger(__name__)
+_LEVEL = logging.getLogger(__name__)
+"""Knows whether anybody wants the lines of messages, which costs less to ask than to make them."""
 
 # Making a NamedTuple through its own __new__ costs twice as much, and this is done several times per message.
 _new = tuple.__new__
@@ -137,6 +144,19 @@ class Batch:
                 answers.append(answer)
         for sink, answers in by_sink.items():
             sink.answer(answers)
+
+    def write_down(self) -> None:
+        """Log what became of every message, where somebody wants to read that: it is a line per message."""
+        if not _LEVEL.isEnabledFor(logging.DEBUG):
+            return
+        for item, answer in zip(self.items, self._answers, strict=True):
+            if answer is None:
+                continue
+            told = {"conversation": answer.conversation_id, "user": item.sender, "client_msg_id": item.client_msg_id}
+            if answer.code:
+                log.debug("message refused", **told, code=answer.code, error=answer.error, trace_id=item.trace)
+            else:
+                log.debug("message sent", **told, seq=answer.seq, message_id=answer.message_id, trace_id=item.trace)
 
     def outcomes(self) -> dict[str, int]:
         """Return how many items were stored (now or before) and how many refused, by code."""

@@ -92,7 +92,7 @@ class ConversationsLogic(Conversations):
         if not await self._exists(checked.group_id):
             await self._check_count(caller.user_id)
         message_id = self._ids.next()
-        content = notice("created", caller.user_id, checked.members)
+        content = notice("created", caller.user_id, checked.members, {"name": checked.name})
         made = await self._store.create_group(caller.user_id, checked, message_id, content)
         self._states.learn(made)
         return await self._store.conversation(caller.user_id, made.id)

@@ -141,6 +141,7 @@ class Pipeline:
         for index, refusal in sorted(batch.refusals.items()):
             self._fences.put_up(batch.sinks[index].gateway, batch.items[index], refusal)
         batch.send_answers()
+        batch.write_down()
         for outcome, count in batch.outcomes().items():
             metrics.logic_messages.labels(outcome).inc(count)
         if batch.committed:

@@ -10,6 +10,7 @@ trace, metrics, refusals as statuses, and an answer to the question who calls. T
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 import time
@@ -63,6 +64,39 @@ class Callers(NamedTuple):
     authenticate: Authenticate | None
 
 
+class Streams:
+    """The streams that are open on a server, which would keep it from stopping for as long as they like."""
+
+    def __init__(self) -> None:
+        self._finished = False
+        # the tasks of streams that wait for their next request
+        self._waiting: set[asyncio.Task[Any]] = set()
+
+    def finish(self) -> None:
+        """Take no further request: streams answer those that they have, and end. Idempotent."""
+        self._finished = True
+        for task in self._waiting:
+            task.cancel()
+
+    async def requests(self, message: type[Message], requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """Return a stream's requests, until it ends or the server does."""
+        task = asyncio.current_task()
+        assert task is not None
+        while not self._finished:
+            self._waiting.add(task)
+            try:
+                request = await anext(requests)
+            except StopAsyncIteration:
+                return
+            except asyncio.CancelledError:
+                if self._finished and not task.uncancel():
+                    return
+                raise
+            finally:
+                self._waiting.discard(task)
+            yield _read(message, request)
+
+
 class Call:
     """One call, as a servant sees it."""
 
@@ -114,11 +148,12 @@ class Call:
         return principal.caller
 
 
-def handlers(servant: Servant, callers: Callers) -> grpc.GenericRpcHandler:
+def handlers(servant: Servant, callers: Callers, streams: Streams) -> grpc.GenericRpcHandler:
     """Return what a gRPC server needs to offer a servant's service."""
     service = servant.service
     by_name = {
-        method.name: _handler(method, getattr(servant, method_name(method)), callers) for method in service.methods
+        method.name: _handler(method, getattr(servant, method_name(method)), callers, streams)
+        for method in service.methods
     }
     return grpc.method_handlers_generic_handler(service.full_name, by_name)
 
@@ -128,7 +163,9 @@ def method_name(rpc: MethodDescriptor) -> str:
     return _WORDS.sub("_", rpc.name).lower()
 
 
-def _handler(method: MethodDescriptor, work: Any, callers: Callers) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(
+    method: MethodDescriptor, work: Any, callers: Callers, streams: Streams
+) -> grpc.RpcMethodHandler[Any, Any]:
     message = message_factory.GetMessageClass(method.input_type)
     path = f"/{method.containing_service.full_name}/{method.name}"
 
@@ -145,7 +182,7 @@ def _handler(method: MethodDescriptor, work: Any, callers: Callers) -> grpc.RpcM
     async def stream(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
         watch = _Watch(path, context)
         try:
-            async for response in work(_read_all(message, requests), Call(callers, context)):
+            async for response in work(streams.requests(message, requests), Call(callers, context)):
                 yield response.SerializeToString()
         except Exception as error:
             await watch.refuse(error)
@@ -189,11 +226,6 @@ def _read(message: type[Message], request: bytes) -> Message:
         return message.FromString(request)
     except DecodeError as error:
         raise ServiceError(Code.MALFORMED_PACKET, f"the request is no {message.DESCRIPTOR.full_name}") from error
-
-
-async def _read_all(message: type[Message], requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-    async for request in requests:
-        yield _read(message, request)
 
 
 def _credentials(context: Context) -> str:

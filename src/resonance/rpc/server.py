@@ -65,6 +65,7 @@ class RpcServer:
         self._link = LinkServer(link) if link else None
         self._servants = servants
         self._callers = Callers(secret, authenticate)
+        self._streams = foreign.Streams()
         foreign_names = [servant.service.full_name for servant in servants]
         self._interceptors = [SecretInterceptor(secret, foreign_names)] if secret else []
         self._health = health.aio.HealthServicer()
@@ -85,7 +86,9 @@ class RpcServer:
             await server.stop(None)
             raise
         server.add_generic_rpc_handlers([handlers(abstract, target) for abstract, target in self._services])
-        server.add_generic_rpc_handlers([foreign.handlers(servant, self._callers) for servant in self._servants])
+        server.add_generic_rpc_handlers(
+            [foreign.handlers(servant, self._callers, self._streams) for servant in self._servants]
+        )
         if self._link:
             server.add_generic_rpc_handlers([self._link.handlers()])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -101,12 +104,13 @@ class RpcServer:
             await self._health.set(name, status)
 
     async def close(self) -> None:
-        """Stop accepting calls, and end the links behind the frames that wait. Idempotent."""
+        """Stop accepting calls, and end the links behind the frames that wait, and foreign streams. Idempotent."""
         if self._server is None or self._stopping is not None:
             return
         await self.set_serving(False)
         if self._link:
             self._link.finish()
+        self._streams.finish()
         self._stopping = asyncio.create_task(self._server.stop(_UNHURRIED_S))
 
     async def join(self, timeout_s: float) -> bool:

@@ -114,6 +114,23 @@ async def test_a_bug_is_told_as_one_without_a_word_of_detail(listen: str) -> Non
     assert "RuntimeError" not in (refused.value.details() or "")
 
 
+async def test_an_open_stream_does_not_keep_a_server_from_stopping(listen: str) -> None:
+    server = RpcServer(listen, [], None, OPEN, [Echo()], authenticate)
+    await server.start()
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stream: Any = channel.stream_stream(
+            "/resonance.logic.v1.ChatService/SendMessage",
+            pb.SendMessageRequest.SerializeToString,
+            pb.SendMessageResponse.FromString,
+        )()
+        await stream.write(pb.SendMessageRequest(from_username="ann"))
+        assert (await stream.read()).error == "ann"
+        await server.close()
+        assert await server.join(5), "the stream is over"
+        assert await stream.code() is grpc.StatusCode.OK
+    await server.terminate()
+
+
 async def test_bytes_that_are_no_request_are_refused(listen: str) -> None:
     server = RpcServer(listen, [], None, OPEN, [Echo()], authenticate)
     await server.start()

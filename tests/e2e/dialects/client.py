@@ -94,6 +94,11 @@ class Client(ABC):
     async def login(cls, url: str, name: str, password: str = PASSWORD) -> Client:
         """Log in; raises Refused."""
 
+    @property
+    @abstractmethod
+    def door(self) -> str:
+        """Path and query of the WebSocket."""
+
     @abstractmethod
     async def connect(self) -> None:
         """Open the WebSocket; raises Refused when the upgrade is refused."""

@@ -30,7 +30,7 @@ async def api(url: str, method: str, path: str, token: str = "", body: Any = Non
 
 
 class GoChatClient(Client):
-    """Catches up as the web client does: by fetching lists and newest pages."""
+    """Catches up as the web client does: by fetching lists and pages, the newest first."""
 
     dialect: ClassVar[str] = "gochat"
 
@@ -53,13 +53,17 @@ class GoChatClient(Client):
         """Call the API with this login's token."""
         return await api(self.url, method, path, self.token, body)
 
+    @property
+    def door(self) -> str:
+        return f"/ws?token={self.token}"
+
     async def connect(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.known: dict[str, int] = getattr(self, "known", {})
         self.closed.clear()
         try:
-            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}/ws?token={self.token}")
+            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}{self.door}")
         except websockets.InvalidStatus as refusal:
             raise Refused(refusal.response.status_code) from None
         self._reader = asyncio.create_task(self._read(self._socket))
@@ -90,13 +94,15 @@ class GoChatClient(Client):
         self.known[message.conversation] = max(self.known.get(message.conversation, 0), message.seq)
         await super().take(message)
 
-    async def wait_frame(self, kind: str) -> dict[str, Any]:
-        """Wait for a frame of this type and return its data."""
+    async def wait_frame(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Wait for a frame of this type, with these fields in its data, and return its data."""
         async with asyncio.timeout(WAIT_S), self.arrived:
-            while not (found := [frame["data"] for frame in self.frames if frame["type"] == kind]):
+            while True:
+                for frame in self.frames:
+                    data: dict[str, Any] = frame["data"]
+                    if frame["type"] == kind and data.items() >= fields.items():
+                        return data
                 await self.arrived.wait()
-        data: dict[str, Any] = found[0]
-        return data
 
     async def ask(self, answered: str, frame: dict[str, Any]) -> dict[str, Any]:
         """Send a frame and wait for what answers it."""
@@ -147,7 +153,10 @@ class GoChatClient(Client):
         return listed
 
     async def history(self, conversation: str) -> list[Message]:
-        page = await self.call("GET", f"/conversations/{quote(conversation)}/messages?page=1&size=50")
+        return await self._page(conversation, 1)
+
+    async def _page(self, conversation: str, number: int) -> list[Message]:
+        page = await self.call("GET", f"/conversations/{quote(conversation)}/messages?page={number}&size=50")
         return [message_of(conversation, one) for one in page]
 
     async def mark_read(self, conversation: str, seq: int) -> None:
@@ -157,10 +166,14 @@ class GoChatClient(Client):
     async def catch_up(self) -> list[Message]:
         news = []
         for conversation in await self.conversations():
-            for message in await self.history(conversation):
-                if message.seq > self.known.get(conversation, 0):
-                    self.known[conversation] = message.seq
-                    news.append(message)
+            known, missed, number = self.known.get(conversation, 0), [], 1
+            while page := await self._page(conversation, number):
+                missed += [message for message in page if message.seq > known]
+                if page[0].seq <= known + 1:
+                    break
+                number += 1
+            news += sorted(missed, key=lambda message: message.seq)
+            self.known[conversation] = max([known, *(message.seq for message in missed)])
         return news
 
 

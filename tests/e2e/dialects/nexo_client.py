@@ -83,15 +83,17 @@ class NexoClient(Client):
         """Call the API with this login's token."""
         return await api(self.url, method, f"{self.prefix}{path}", self.token, body, **query)
 
+    @property
+    def door(self) -> str:
+        query = {"token": self.token, "send_id": self.name, "platform_id": self.platform, "operation_id": "op-0"}
+        return f"{self.prefix}/ws?{urlencode(query)}"
+
     async def connect(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self.closed.clear()
-        query = {"token": self.token, "send_id": self.name, "platform_id": self.platform, "operation_id": "op-0"}
         try:
-            self._socket = await websockets.connect(
-                f"{self.url.replace('http', 'ws', 1)}{self.prefix}/ws?{urlencode(query)}"
-            )
+            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}{self.door}")
         except websockets.InvalidStatus as refusal:
             raise Refused(refusal.response.status_code) from None
         self._reader = asyncio.create_task(self._read(self._socket))
@@ -215,8 +217,9 @@ class NexoClient(Client):
             known = self.known.get(conversation, 0)
             if last > known:
                 data = await self.ask(1005, conversation_id=conversation, begin_seq=known + 1, end_seq=last, limit=100)
-                news += [self.message_of(one) for one in data["messages"]]
-                self.known[conversation] = last
+                page = [self.message_of(one) for one in data["messages"]]
+                self.known[conversation] = page[-1].seq if page else last
+                news += page
         return news
 
     def message_of(self, told: dict[str, Any]) -> Message:

@@ -63,12 +63,16 @@ class ResonanceClient(Client):
         """Call a procedure of `SessionService`."""
         return await connect_call(self.url, f"SessionService/{procedure}", self.token, **fields)
 
+    @property
+    def door(self) -> str:
+        return f"/ws?token={self.token}"
+
     async def connect(self) -> None:
         self.acks: dict[str, asyncio.Future[Any]] = {}
         self.packets: list[Any] = []
         self.closed.clear()
         try:
-            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}/ws?token={self.token}")
+            self._socket = await websockets.connect(f"{self.url.replace('http', 'ws', 1)}{self.door}")
         except websockets.InvalidStatus as refusal:
             raise Refused(refusal.response.status_code) from None
         self._reader = asyncio.create_task(self._read(self._socket))
@@ -95,6 +99,15 @@ class ResonanceClient(Client):
         """Send a packet and wait for nothing."""
         assert self._socket is not None
         await self._socket.send(make("WsPacket", **fields).SerializeToString())
+
+    async def wait_packet(self, kind: str) -> Any:
+        """Wait for the first packet of a kind."""
+        async with asyncio.timeout(WAIT_S), self.arrived:
+            while True:
+                for packet in self.packets:
+                    if packet.HasField(kind):
+                        return packet
+                await self.arrived.wait()
 
     async def send(self, conversation: str, content: str, key: str = "") -> Sent:
         return await self.send_chat(session_id=conversation, content=content, type="text")

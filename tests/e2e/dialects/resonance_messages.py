@@ -1,6 +1,7 @@
 """Resonance's protobuf messages, built from the numbers of its contract: nothing of the server's protos.
 
-`string` fields are written as `name=number`, others as `type name=number`.
+`string` fields are written as `name=number`, others as `type name=number`. What logic's services are asked differs from
+what a client asks by the same name: those messages are called `Logic…` here.
 """
 
 from __future__ import annotations
@@ -45,9 +46,28 @@ InboxEvent: int64 inbox_id=1, PushMessage message=2
 PullInboxDeltaResponse: repeated InboxEvent events=1, int64 next_cursor_id=2, bool has_more=3
 SendMessageRequest: session_id=3 from_username=4 to_username=5 content=6 type=7, int64 timestamp=8
 SendMessageResponse: int64 msg_id=1, int64 seq_id=2, error=3
+PushMessageRequest: to_username=1, PushMessage message=2
+PushMessageResponse: int64 msg_id=1, int64 seq_id=2, error=3
+PushRequest: repeated string to_usernames=1, PushMessage message=2
+PushResponse: int64 msg_id=1, error=2, repeated string failed_usernames=3
+UserOnline: username=1 remote_ip=2, int64 timestamp=3
+UserOffline: username=1, int64 timestamp=2
+SyncStateRequest: int64 seq_id=1, gateway_id=2, UserOnline online=3, UserOffline offline=4
+SyncStateResponse: int64 seq_id=1, error=2
+SyncStatusRequest: int64 seq_id=1, gateway_id=2, repeated UserOnline online_batch=3, repeated UserOffline offline_batch=4
+SyncStatusResponse: int64 seq_id=1, error=2
+ValidateTokenRequest: access_token=1
+ValidateTokenResponse: bool valid=1, User user=2, username=3
+LogicGetSessionListRequest: username=1
+LogicCreateSessionRequest: creator_username=1, repeated string members=2, name=3, int32 type=4
+LogicGetRecentMessagesRequest: session_id=1, int64 limit=2, int64 before_seq=3
+LogicGetHistoryMessagesRequest: username=1 session_id=2, int64 limit=3, int64 before_seq=4
+LogicGetContactListRequest: username=1
+LogicSearchUserRequest: query=1
+LogicUpdateReadPositionRequest: session_id=1, int64 seq_id=2, username=3
+LogicPullInboxDeltaRequest: username=1, int64 cursor_id=2, int64 limit=3
 """  # noqa: E501
 
-_PACKAGE = "seed"
 _TYPES = {
     "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
     "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
@@ -57,9 +77,10 @@ _TYPES = {
 _FIELD = re.compile(r"(?P<repeated>repeated )?(?:(?P<type>\w+) )?(?P<name>\w+)=(?P<number>\d+)")
 
 
-def _build() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="seed.proto", package=_PACKAGE, syntax="proto3")
-    for line in MESSAGES.strip().splitlines():
+def build(messages: str) -> dict[str, Any]:
+    """Return a class for each message of a contract that is written like `MESSAGES`."""
+    file = descriptor_pb2.FileDescriptorProto(name="seed.proto", package="seed", syntax="proto3")
+    for line in messages.strip().splitlines():
         name, _, fields = line.partition(":")
         message = file.message_type.add(name=name)
         for match in _FIELD.finditer(fields):
@@ -67,7 +88,7 @@ def _build() -> dict[str, Any]:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     names = [message.name for message in file.message_type]
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in names}
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"seed.{name}")) for name in names}
 
 
 def _add(message: descriptor_pb2.DescriptorProto, match: re.Match[str]) -> None:
@@ -78,10 +99,10 @@ def _add(message: descriptor_pb2.DescriptorProto, match: re.Match[str]) -> None:
         field.type = _TYPES[kind]
     else:
         field.type = field.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind}"
+        field.type_name = f".seed.{kind}"
 
 
-CLASSES = _build()
+CLASSES = build(MESSAGES)
 
 
 def make(name: str, /, **fields: Any) -> Any:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.e2e.clients import people
 from tests.e2e.dialects.client import WAIT_S, Client, Refused
 from tests.e2e.servers import Deployment
+
+OVERFLOW = {"RESONANCE_WS_CONFIG__HIGH_WATER": "524288", "RESONANCE_WS_CONFIG__LOW_WATER": "4096"}
+"""Settings with which somebody who reads nothing is cut soon."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,6 +27,22 @@ async def clients(kind: type[Client], url: str, *names: str) -> list[Any]:
     for client in made:
         await client.connect()
     return made
+
+
+async def stall(client: Client) -> socket.socket:
+    """Open a connection of this client and never read a byte of it but the upgrade's answer."""
+    where = urlsplit(client.url)
+    assert where.hostname is not None
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(stalled, (where.hostname, where.port or 80))
+    head = f"GET {client.door} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    wish = f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    await loop.sock_sendall(stalled, wish.encode())
+    assert b" 101 " in await loop.sock_recv(stalled, 200)
+    return stalled
 
 
 class Scenarios:
@@ -154,6 +175,33 @@ class Scenarios:
         conversation = await ann.open_single(bob.name)
         await ann.send(conversation, "from the phone")
         assert (await tablet.wait_content("from the phone")).sender == ann.name
+
+    async def test_who_does_not_read_is_cut_and_catches_up(self, deployment: Deployment) -> None:
+        ann, bob = await clients(self.kind, deployment.url, "ann", "bob")
+        conversation = await ann.open_single(bob.name)
+        await bob.catch_up()
+        await bob.disconnect()
+        stalled = await stall(bob)
+        since = len(deployment.front.log)
+        told = deployment.front.wait_log(lambda line: line.get("code") == "4001" and line["user"] == bob.name, since)
+        cut = asyncio.create_task(told)
+        sent = 0
+        while not cut.done():
+            numbers = range(sent, sent + 25)
+            await asyncio.gather(*(ann.send(conversation, f"{n} {'x' * 4_000}", f"{ann.name}-{n}") for n in numbers))
+            sent += len(numbers)
+            assert sent < 10_000, "somebody who reads nothing is cut"
+        await cut
+        stalled.close()
+        await bob.connect()
+        caught: list[int] = []
+        while news := await bob.catch_up():
+            for message in news:
+                await bob.take(message)
+                caught.append(message.seq)
+        assert caught == list(range(1, sent + 1))
+        await ann.send(conversation, "live again")
+        assert (await bob.wait_content("live again")).seq == sent + 1
 
     async def test_restart(self, deployment: Deployment) -> None:
         ann, bob = await clients(self.kind, deployment.url, "ann", "bob")

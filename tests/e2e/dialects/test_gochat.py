@@ -12,12 +12,12 @@ from tests.e2e.dialects.client import PASSWORD, Client, Refused
 from tests.e2e.dialects.gochat_client import GoChatClient, api
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.resonance_client import ResonanceClient
-from tests.e2e.dialects.scenarios import Scenarios, clients
+from tests.e2e.dialects.scenarios import OVERFLOW, Scenarios, clients
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ENVIRONMENT = {"RESONANCE_FRIENDS__POLICY": "instant"}  # as GoChat's clients expect
+ENVIRONMENT = {"RESONANCE_FRIENDS__POLICY": "instant", **OVERFLOW}  # instant, as GoChat's clients expect
 
 
 class TestScenarios(Scenarios):
@@ -56,8 +56,9 @@ async def test_a_newcomer_finds_the_world_with_nothing_unread(deployment: Deploy
 async def test_what_the_web_client_reads_of_a_user(deployment: Deployment) -> None:
     ann, bob = await pair(deployment)
     expected = {"userId": ann.name, "username": ann.name, "nickname": ann.name, "avatar": "", "isGuest": False}
-    assert await ann.call("GET", "/user/info") == await ann.call("GET", "/users/info") == expected
-    assert await bob.call("GET", f"/users/{ann.name}") == expected
+    own = [await ann.call("GET", path) for path in ("/user/info", "/users/info", "/users/profile")]
+    for told in (*own, await bob.call("GET", f"/users/{ann.name}")):
+        assert told.items() >= expected.items()
     with pytest.raises(Refused) as refused:
         await bob.call("GET", "/users/nobody")
     assert refused.value.code == 404
@@ -117,6 +118,20 @@ async def test_a_single_conversation_is_the_other_user_for_both(deployment: Depl
     assert refused.value.code == 400
 
 
+async def test_new_friends_learn_that_the_other_is_online(deployment: Deployment) -> None:
+    """The web client asks who is online only once, when its page opens."""
+    ann, bob = await pair(deployment)
+    await ann.open_single(bob.name)
+    for client, other in ((ann, bob), (bob, ann)):
+        assert (await client.wait_frame("friend-online", userId=other.name))["online"] is True
+    again = await GoChatClient.login(ann.url, ann.name)
+    await ann.disconnect()
+    assert (await bob.wait_frame("friend-online", userId=ann.name, online=False)).keys() == {"userId", "online"}
+    await again.connect()
+    await bob.disconnect()
+    assert (await again.wait_frame("online-status", userId=bob.name))["status"] == "offline"
+
+
 async def test_a_group_is_made_of_whom_there_is(deployment: Deployment) -> None:
     """The web client offers user1 to user4 and nobody else, whether they exist or not."""
     ann, bob = await pair(deployment)
@@ -130,7 +145,7 @@ async def test_frames_that_are_none_are_answered_by_errors(deployment: Deploymen
     ann, bob = await pair(deployment)
     assert (await ann.wait_frame("connected"))["userId"] == ann.name
     assert (await ann.ask("pong", {"type": "ping", "data": {}}))["type"] == "pong"
-    assert (await ann.ask("error", {"type": "nothing", "data": {}}))["data"]["code"] == "malformed_packet"
+    assert (await ann.ask("error", {"type": "nothing", "data": {}}))["data"]["code"] == "INVALID_MESSAGE"
     with pytest.raises(Refused):
         await ann.send("si_no_body", "hi")
     conversation = await ann.open_single(bob.name)

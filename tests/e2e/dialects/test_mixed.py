@@ -97,6 +97,65 @@ async def test_kinds_of_others_have_a_form_in_nexo(deployment: Deployment, kind:
     assert (await nexo.wait_content(content)).kind == kind
 
 
+@pytest.mark.parametrize(("number", "kind"), [(1, "text"), (2, "image"), (3, "file"), (5, "audio"), (6, "video")])
+async def test_numbered_kinds_of_gochat_have_a_form_elsewhere(deployment: Deployment, number: int, kind: str) -> None:
+    speakers, group = await everybody(deployment)
+    gochat = speakers[3]
+    content = secrets.token_hex(4)
+    frame = {"conversation_id": group, "message_type": number, "content": content, "client_msg_id": content}
+    answer = await gochat.ask(content, {"type": "send-message", "data": frame | {"tempMessageId": content}})
+    for other in (*speakers[:3], speakers[4]):
+        heard = await other.wait_content(content)
+        assert (str(heard.message_id), heard.kind) == (answer["data"]["messageId"], kind)
+    [told] = [one for one in await gochat.history(group) if one.content == content]
+    assert told.kind == kind
+
+
+async def test_roles_are_told_in_everybodys_numbers(deployment: Deployment) -> None:
+    speakers, group = await everybody(deployment)
+    nexo, later, rey, gochat = speakers[:4]
+    owner = await GoChatClient.login(nexo.url, nexo.name)
+    await owner.call("PUT", f"/groups/{group}/members/{gochat.name}", {"role": 2})
+    ranks = {nexo.name: (2, 3, "owner"), gochat.name: (1, 2, "admin"), rey.name: (0, 1, "member")}
+    members = await later.call("GET", "/group/members", group_id=group.removeprefix("sg_"))
+    by_nexo = {one["user_id"]: one["role_level"] for one in members}
+    by_gochat = {
+        one["userId"]: one["role"] for one in (await gochat.call("GET", f"/groups/{group}/members"))["members"]
+    }
+    listed = await (await later.native()).get(f"/groups/{group}/members")
+    by_native = {one["user_id"]: one["role"] for one in listed["members"]}
+    assert by_nexo.keys() == by_gochat.keys() == by_native.keys() == {speaker.name for speaker in speakers}
+    for name, ranked in ranks.items():
+        assert (by_nexo[name], by_gochat[name], by_native[name]) == ranked
+
+
+async def test_reading_in_one_system_is_read_in_all(deployment: Deployment) -> None:
+    speakers, group = await everybody(deployment)
+    rey, gochat = speakers[2], speakers[3]
+    elsewhere = [await kind.login(rey.url, gochat.name) for kind in SPEAKERS]
+    for number in range(3):
+        await rey.send(group, f"news {number}")
+    unread = [(await one.conversations())[group].unread for one in elsewhere]
+    assert unread == [3] * len(SPEAKERS)
+    for content in ("news 0", "news 1"):
+        await gochat.mark_read(group, (await gochat.wait_content(content)).seq)
+    assert [(await one.conversations())[group].unread for one in elsewhere] == [1] * len(SPEAKERS)
+
+
+async def test_everybody_catches_up_with_everybody(deployment: Deployment) -> None:
+    speakers, group = await everybody(deployment)
+    foreign = speakers[:-1]
+    for one in foreign:
+        await one.catch_up()
+        await one.disconnect()
+    native = speakers[-1]
+    sent = [await native.send(group, f"while you were away {number}") for number in range(3)]
+    for one in foreign:
+        await one.connect()
+        missed = [message for message in await one.catch_up() if message.sender == native.name]
+        assert [(m.message_id, m.seq) for m in missed] == [(m.message_id, m.seq) for m in sent]
+
+
 @pytest.mark.parametrize("other_kind", [ResonanceClient, GoChatClient, ObjectClient])
 async def test_two_of_different_systems_alone(deployment: Deployment, other_kind: type[Client]) -> None:
     (ann,) = await clients(NexoClient, deployment.url, "ann")

@@ -7,10 +7,9 @@ import hashlib
 import hmac
 import json
 import secrets
-import socket
 import time
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 import websockets
@@ -18,7 +17,7 @@ import websockets
 from tests.e2e.dialects.client import PASSWORD, WAIT_S, Client, Refused
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.nexo_client import NexoClient, ObjectClient, api, envelope
-from tests.e2e.dialects.scenarios import Scenarios, clients
+from tests.e2e.dialects.scenarios import OVERFLOW, Scenarios, clients
 from tests.e2e.servers import Deployment
 from tests.e2e.tokens import forge
 
@@ -28,8 +27,7 @@ IOS, ANDROID = 1, 2
 SECRET = secrets.token_hex(16)
 ENVIRONMENT = {
     "RESONANCE_ACCOUNTS__NEWEST_WINS": f"[{IOS}]",  # as Nexo's logins do it; on one platform, to see the difference
-    "RESONANCE_WS_CONFIG__HIGH_WATER": "524288",
-    "RESONANCE_WS_CONFIG__LOW_WATER": "4096",
+    **OVERFLOW,
     "RESONANCE_DIALECTS__NEXO_INTERNAL_SECRET": SECRET,
 }
 
@@ -87,6 +85,20 @@ async def test_who_is_online_and_where(deployment: Deployment) -> None:
     [status] = await ann.call("POST", "/user/get_users_online_status", {"user_ids": [ann.name]})
     web = {"platform_id": 5, "platform_name": "Web", "conn_id": ""}
     assert status == {"user_id": ann.name, "status": 1, "detail_platform_status": [web]}
+
+
+async def test_friends_alone_are_told_who_is_online(deployment: Deployment) -> None:
+    ann, bob, cid = await trio(deployment)
+    native = await ann.native()
+    await native.post("/friends/requests", user_id=bob.name)
+    await (await bob.native()).request("PUT", f"/friends/requests/{ann.name}", action="accept")
+    wish = {"user_ids": [bob.name, cid.name, ann.name]}
+    told = await ann.call("POST", "/user/get_users_online_status", wish)
+    assert [(one["user_id"], one["status"]) for one in told] == [(bob.name, 1), (cid.name, 0), (ann.name, 1)]
+    assert told[1]["detail_platform_status"] == [], "nothing of a stranger"
+    await native.request("DELETE", f"/friends/{bob.name}")
+    [status] = await ann.call("POST", "/user/get_users_online_status", {"user_ids": [bob.name]})
+    assert status["status"] == 0, "a friend no more"
 
 
 @pytest.mark.parametrize(
@@ -462,50 +474,6 @@ async def test_a_login_on_the_same_platform_kicks(deployment: Deployment) -> Non
     for client in (ann, tablet):
         assert (await client.ask(1001, conversation_ids=[]))["seqs"] == {}, "other platforms stay"
     await newer.connect()
-
-
-async def test_who_does_not_read_is_cut_and_catches_up(deployment: Deployment) -> None:
-    ann, bob, _ = await trio(deployment)
-    conversation = await ann.open_single(bob.name)
-    await bob.disconnect()
-    stalled = await stall(bob)
-    since = len(deployment.front.log)
-    cut = asyncio.create_task(deployment.front.wait_log(lambda line: line.get("code") == "4001", since))
-    sent = 0
-    while not cut.done():
-        letter = ann.letter(conversation, "", f"{conversation}-{sent}") | {
-            "msg_type": 5,
-            "content": {"file": "x" * 30_000},
-        }
-        await ann.ask(1003, **letter)
-        sent += 1
-        assert sent < 2_000, "somebody who reads nothing is cut"
-    assert (await cut)["user"] == bob.name
-    stalled.close()
-    await bob.connect()
-    caught: list[int] = []
-    while len(news := await bob.catch_up()) > 0:
-        caught += [message.seq for message in news]
-        bob.known[conversation] = caught[-1]
-    assert caught == list(range(1, sent + 1))
-
-
-async def stall(client: NexoClient) -> socket.socket:
-    """Open a connection of this client and never read a byte of it but the upgrade's answer."""
-    where = urlsplit(client.url)
-    assert where.hostname is not None
-    stalled = socket.socket()
-    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    stalled.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(stalled, (where.hostname, where.port or 80))
-    query = urlencode({"token": client.token, "send_id": client.name, "platform_id": client.platform})
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    head = f"GET /ws?{query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    wish = f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    await loop.sock_sendall(stalled, wish.encode())
-    assert b" 101 " in await loop.sock_recv(stalled, 200)
-    return stalled
 
 
 async def test_keys_are_a_senders_own(deployment: Deployment) -> None:

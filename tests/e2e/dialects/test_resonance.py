@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from typing import ClassVar
@@ -10,16 +11,16 @@ import grpc.aio
 import pytest
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from tests.e2e.dialects.client import Client, Refused
+from tests.e2e.dialects.client import WAIT_S, Client, Refused
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.resonance_client import PACKAGE, ResonanceClient, connect_call
 from tests.e2e.dialects.resonance_messages import CLASSES, make
-from tests.e2e.dialects.scenarios import Scenarios, clients
+from tests.e2e.dialects.scenarios import OVERFLOW, Scenarios, clients
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ENVIRONMENT = {"RESONANCE_DIALECTS__GRPC_LISTEN": "127.0.0.1:0"}
+ENVIRONMENT = {"RESONANCE_DIALECTS__GRPC_LISTEN": "127.0.0.1:0", **OVERFLOW}
 
 
 class TestScenarios(Scenarios):
@@ -78,6 +79,41 @@ async def test_refusals_are_connect_errors(
     error = json.loads(response.body)
     assert (response.status, error["code"]) == (status, code)
     assert error["message"]
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status", "code"),
+    [
+        ("Connect-Timeout-Ms", "0", 504, "deadline_exceeded"),
+        ("Connect-Timeout-Ms", "soon", 400, "invalid_argument"),
+        ("Connect-Timeout-Ms", "12345678901", 400, "invalid_argument"),
+        ("Connect-Protocol-Version", "2", 400, "invalid_argument"),
+        ("Content-Encoding", "gzip", 415, "invalid_argument"),
+    ],
+)
+async def test_what_callers_say_about_a_call_counts(
+    deployment: Deployment, header: str, value: str, status: int, code: str
+) -> None:
+    body = json.dumps({"username": "nobody", "password": "correct horse"}).encode()
+    headers = {"Content-Type": "application/json", header: value}
+    response = await request(deployment.url, "POST", f"{PACKAGE}.AuthService/Login", body, headers)
+    assert (response.status, json.loads(response.body)["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(("announced", "sent"), [(200, 100), (50, 100), (0, 100), (1 << 40, 100)])
+async def test_a_body_of_another_length_than_announced_costs_one_connection(
+    deployment: Deployment, announced: int, sent: int
+) -> None:
+    host, port = deployment.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {PACKAGE}.AuthService/Login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {announced}\r\n\r\n".encode() + b"{" + b" " * (sent - 1))
+    writer.write_eof()
+    async with asyncio.timeout(WAIT_S):
+        answer = await reader.read()
+    writer.close()
+    assert not answer or 400 <= int(answer.split()[1]) < 500
+    await ResonanceClient.register(deployment.url, f"ann{secrets.token_hex(3)}")
 
 
 async def test_a_procedure_is_a_post(deployment: Deployment) -> None:

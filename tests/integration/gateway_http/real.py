@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -16,9 +16,12 @@ from resonance.config.settings import AccountsConfig
 from resonance.domain.errors import Code
 from resonance.engines.memory.routes import MemoryRoutes
 from resonance.engines.sqlite.store import SqliteStore
+from resonance.gateway.dialect import Dialect
 from resonance.gateway.http.app import create_app
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.health import Health
+from resonance.gateway.http.owned import Owned
+from resonance.gateway.ws.doors import NATIVE
 from resonance.logic.role import LogicRole
 from resonance.ports.store import Store
 from resonance.rpc.loopback import loopback
@@ -75,11 +78,15 @@ async def login(app: FastAPI, name: str) -> Person:
 
 
 @asynccontextmanager
-async def running(folder: Path, settings: Settings | None = None, *, split: bool = False) -> AsyncIterator[FastAPI]:
-    """Run logic on an empty store in this folder, and yield the app in front of it.
+async def running(
+    folder: Path, settings: Settings | None = None, *, split: bool = False, dialects: Sequence[Dialect] = ()
+) -> AsyncIterator[FastAPI]:
+    """Run logic on an empty store in this folder, and yield the app in front of it, with these dialects.
 
     With `split` store, logic and app reach one another by bytes, as in processes of their own.
     """
+    owned = [Owned(dialect.name, dialect.prefixes, dialect.app(), dialect.refuse) for dialect in dialects]
+    doors = [*NATIVE, *(dialect.door() for dialect in dialects)]
     settings = settings or Settings(accounts=CHEAP)
     engine = SqliteStore(folder / "resonance.db", settings.store)
     await engine.start()
@@ -92,7 +99,7 @@ async def running(folder: Path, settings: Settings | None = None, *, split: bool
     keys = count(1)
     authenticator = Authenticator(services.accounts.authenticate, settings.auth.cache_ttl)
     try:
-        yield create_app(services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}")
+        yield create_app(services, settings, health, authenticator, lambda: f"~gw-0.1.0.{next(keys)}", owned, doors)
     finally:
         await logic.close()
         engine.close()

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from resonance.config.settings import HttpLimits, Service, WsConfig
 from resonance.gateway.server import GatewayServer
-from resonance.gateway.ws import bridge, fanout, handshake, hub, native
+from resonance.gateway.ws import bridge, executor, fanout, handshake, hub
 from resonance.gateway.ws.doors import Doors
 from tests.integration.gateway_ws import wire
 from tests.integration.gateway_ws.conftest import Dial, Gateway, GatewayFactory, app, authenticate
@@ -52,7 +52,7 @@ async def test_order_is_remembered_for_a_bounded_number_of_conversations(
 async def test_requests_under_way_are_limited_for_all_together(
     gateway: Gateway, dial: Dial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "REQUESTS", 1)
+    monkeypatch.setattr(executor, "REQUESTS", 1)
     gateway.messages.gate.clear()
     ann, bob = await dial(gateway, "ann"), await dial(gateway, "bob", "&dialect=json")
     await ann.send(wire.blob(1, "1") + wire.blob(wire.READ, wire.blob(1, "c")))

@@ -96,3 +96,24 @@ def test_what_to_do_next_can_be_typed_as_it_is_shown(monkeypatch: pytest.MonkeyP
     stream = io.StringIO()
     print_banner("serve", Settings(), ADDRESSES, stream)
     assert shown in stream.getvalue()
+
+
+def test_demo_accounts_are_made_once_and_their_passwords_printed(
+    run: Run, started: list[Started], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESONANCE_ACCOUNTS__HASH_TIME", "1")
+    monkeypatch.setenv("RESONANCE_ACCOUNTS__HASH_MEMORY_KIB", "8")
+    told = [line.split() for line in run("serve", "--demo").stdout.splitlines() if line.startswith("demo account")]
+    assert [line[2] for line in told] == ["user1,", "user2,", "user3,", "user4,"]
+    assert len({line[-1] for line in told}) == 4
+    assert "demo account" not in run("serve", "--demo").stdout
+    assert len(started) == 2
+    listed = [line.split()[:2] for line in run("user", "list").stdout.splitlines()[1:]]
+    assert listed == [["user1", "张三"], ["user2", "李四"], ["user3", "王五"], ["user4", "赵六"]]
+
+
+def test_there_is_no_demo_in_production(run: Run, started: list[Started]) -> None:
+    result = run("serve", "--demo", "--env", "prod")
+    assert (result.exit_code, started) == (1, [])
+    assert "not for production" in result.stderr
+    assert "demo account" not in run("serve").stdout

@@ -50,6 +50,9 @@ class Collector:
     def push(self, batch: PushBatch) -> None:
         self.pushed.append(batch)
 
+    def absent(self, user_ids: Sequence[str]) -> list[str]:
+        return list(user_ids)
+
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         raise AssertionError("nobody is kicked here")
 

@@ -102,6 +102,7 @@ async def test_a_group_begins_with_an_entry_that_says_so(world: World) -> None:
         "actor": "ann",
         "users": ["bob", "cleo"],
         "count": 2,
+        "changes": {"name": "Group"},
     }
 
 

@@ -179,9 +179,9 @@ export class Engine {
   }
 
   /** Look at a conversation: its end is fetched if nothing of it is here, and who has read what. "" for none. */
-  async open(conversationId: string): Promise<void> {
+  open(conversationId: string): void {
     this.#open = conversationId;
-    await this.#lookAt();
+    this.#run(() => this.#lookAt());
   }
 
   /** Fetch a page of what comes before the entries that are here. Says whether there is still more. */
@@ -293,6 +293,10 @@ export class Engine {
       this.live.setState(withTyping(live, conversationId, userId, Date.now() + TYPING_MS));
       setTimeout(() => this.#typedLongAgo(conversationId, userId), TYPING_MS);
     } else {
+      if (signal.kind === "conversation") {
+        const { conversationId: id } = signal;
+        this.live.setState({ changes: { ...live.changes, [id]: (live.changes[id] ?? 0) + 1 } });
+      }
       this.#applier.post({ type: "signal", signal });
     }
   }

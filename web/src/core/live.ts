@@ -26,6 +26,8 @@ export interface Live {
   presence: Readonly<Record<string, LivePresence>>;
   /** Who is typing: conversation, user, and until when to show it. */
   typing: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** How often a conversation was said to have changed; what is asked for by REST is asked for again then. */
+  changes: Readonly<Record<string, number>>;
 }
 
 /** Milliseconds that somebody counts as typing after having said so. */
@@ -41,6 +43,7 @@ export function createLive(): LiveStore {
     storageFailed: false,
     presence: {},
     typing: {},
+    changes: {},
   }));
 }
 

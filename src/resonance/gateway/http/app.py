@@ -10,13 +10,14 @@ from starlette.types import Lifespan
 
 from resonance import __version__
 from resonance.config import Settings
-from resonance.gateway.http import context, errors, middleware, web
+from resonance.gateway.http import asyncapi, context, errors, middleware, web
 from resonance.gateway.http.auth import Authenticator
 from resonance.gateway.http.docs import DocumentedApp
 from resonance.gateway.http.docs import install as install_docs
 from resonance.gateway.http.health import Health
 from resonance.gateway.http.owned import Owned, Refusals
 from resonance.gateway.http.routes import auth, conversations, friends, groups, health, messages, session, sync, users
+from resonance.gateway.ws.doors import NATIVE, Door
 from resonance.services import LogicServices
 
 ROUTERS = (
@@ -43,6 +44,7 @@ def create_app(
     authenticator: Authenticator,
     server_key: Callable[[], str],
     owned: Sequence[Owned] = (),
+    doors: Sequence[Door] = NATIVE,
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """Return the HTTP half of a gateway, to be served by any ASGI server.
@@ -53,6 +55,7 @@ def create_app(
         authenticator: shared with the WebSocket handshake, so that both trust a token equally long.
         server_key: makes keys for messages whose clients give none: `~{gateway id}.{epoch}.0.{n}`, n rising.
         owned: the paths of dialects; native routes come before them.
+        doors: what WebSockets speak, for the documentation.
         lifespan: what to start and stop with the server.
     """
     app = DocumentedApp(
@@ -66,6 +69,7 @@ def create_app(
     context.bind(app, context.Context(services, settings, health, authenticator, server_key))
     middleware.install(app, settings, Refusals(owned))
     errors.install(app, [route for route in ROUTES if isinstance(route, APIRoute)])
-    install_docs(app)
+    install_docs(app, owned)
+    asyncapi.install(app, doors)
     web.install(app, settings.web)
     return app

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resonance.domain.errors import ServiceError
@@ -27,18 +27,27 @@ Refuse = Callable[[ServiceError, int], Response]
 
 
 class Owned(BaseRoute):
-    """The route to a dialect's application."""
+    """The route to a dialect's application.
 
-    def __init__(self, prefixes: Sequence[str], app: ASGIApp, refuse: Refuse) -> None:
+    Attributes:
+        routes: its routes, for the documentation; none where it is no router.
+    """
+
+    def __init__(self, name: str, prefixes: Sequence[str], app: ASGIApp, refuse: Refuse) -> None:
         """Own some paths.
 
         Args:
+            name: the dialect's.
             prefixes: each with all paths below it; "/auth" owns /auth and /auth/login, and not /authors.
             app: sees requests as they came, with their whole paths.
             refuse: answers what is refused.
         """
+        self.name = name
         self.refuse = refuse
+        self.routes: Sequence[BaseRoute] = app.routes if isinstance(app, Router) else ()
         self._prefixes = tuple(prefixes)
+        if isinstance(app, Router):
+            app.redirect_slashes = False  # a redirect has no dialect's form
         self._app = ExceptionMiddleware(
             app, dict.fromkeys((ServiceError, RequestValidationError, HTTPException), self._refused)
         )

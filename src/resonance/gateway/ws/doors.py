@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import orjson
 from starlette.responses import Response
@@ -21,11 +22,25 @@ from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.frames import TEXT
 from resonance.gateway.ws.upgrade import PATH, UpgradeRequest
 from resonance.protocol import packets
+from resonance.protocol.commands import Chat, Read, Writing
 
 Fields = Mapping[str, object]
 """A JSON object."""
 
 _NO_FIELDS: Fields = MappingProxyType({})
+
+
+class Example(NamedTuple):
+    """A message of a client's, as the documentation and the tests need one: valid, and with every field.
+
+    Attributes:
+        answer: what answers it where that is no ack, no read pointer and no pulse, b"" for anything else.
+    """
+
+    name: str
+    summary: str
+    payload: bytes
+    answer: bytes = b""
 
 
 class Door:
@@ -36,9 +51,25 @@ class Door:
         codec: what its connections speak.
         paths: where only its clients connect, beside /ws.
         subprotocol: what a client may offer to say that it speaks this dialect, "" for none.
+        examples: one of each message that its clients send.
+        query: parameters of its requests, and what they say.
     """
 
-    def __init__(self, name: str, codec: Codec, paths: Sequence[str] = (), subprotocol: str = "") -> None:
+    examples: Sequence[Example] = ()
+    query: Mapping[str, str] = MappingProxyType(
+        {"token": "The access token; `Authorization: Bearer` does as well.", "dialect": "What the client speaks."}
+    )
+
+    def __init__(
+        self,
+        name: str,
+        codec: Codec,
+        paths: Sequence[str] = (),
+        subprotocol: str = "",
+        examples: Sequence[Example] | None = None,
+    ) -> None:
+        if examples is not None:
+            self.examples = examples
         self.name = name
         self.codec = codec
         self.paths = tuple(paths)
@@ -63,7 +94,19 @@ class Door:
         return problem(error)
 
 
-NATIVE = (Door("binary", packets.BINARY), Door("json", packets.JSON))
+def _native(codec: packets.Codec) -> Door:
+    """Return the door of one of the native forms."""
+    chat = Chat("1", "si_ann_bob", "bob", "text", "hello", "{}", "0199f2a0-key")
+    examples = (
+        Example("chat", "A message to send; `toUsername` instead of `sessionId` for a first one.", codec.chat(chat)),
+        Example("read", "Move the read pointer; 0 is the end.", codec.read(Read("2", "si_ann_bob", 3))),
+        Example("typing", "The user is writing.", codec.typing(Writing("3", "si_ann_bob"))),
+        Example("pulse", "Keep-alive.", codec.pulse("4")),
+    )
+    return Door(codec.name, codec, examples=examples)
+
+
+NATIVE = (_native(packets.BINARY), _native(packets.JSON))
 """The two native forms; a connection's first frame decides between them when the client names neither."""
 
 
@@ -71,12 +114,14 @@ class Doors:
     """The doors that are open, and the choice of one.
 
     Attributes:
+        all: them, the native ones first.
         paths: where WebSockets are.
     """
 
     def __init__(self, dialects: Sequence[Door]) -> None:
         self._dialects = tuple(dialects)
-        self._by_name = {door.name: door for door in (*NATIVE, *dialects)}
+        self.all = (*NATIVE, *dialects)
+        self._by_name = {door.name: door for door in self.all}
         self._by_path = {path: door for door in dialects for path in door.paths}
         self._by_subprotocol = {door.subprotocol: door for door in dialects if door.subprotocol}
         self.paths = frozenset({PATH, *self._by_path})

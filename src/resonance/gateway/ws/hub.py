@@ -19,8 +19,8 @@ from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Command
 from resonance.gateway.ws.connection import Connection
 from resonance.gateway.ws.doors import Doors
+from resonance.gateway.ws.executor import Executor
 from resonance.gateway.ws.fanout import Fanout
-from resonance.gateway.ws.native import Native
 from resonance.gateway.ws.registry import Registry
 from resonance.gateway.ws.wheel import Wheel
 from resonance.observe import metrics
@@ -74,7 +74,7 @@ class Hub(Downlink):
         Called once, before `start`: the uplink is made with the hub as its downlink.
         """
         self._uplink = uplink
-        self._native = Native(uplink, services, self.config)
+        self._executor = Executor(uplink, services, self.config)
         self._doors = doors
 
     # ------------------------------------------------------------ life
@@ -116,7 +116,7 @@ class Hub(Downlink):
 
     def _stop(self) -> None:
         self._wheel.stop()
-        self._native.stop()
+        self._executor.stop()
         self._count()
 
     # ------------------------------------------------------------ used by the handshake
@@ -167,7 +167,7 @@ class Hub(Downlink):
 
     def handle(self, connection: Connection, packet: Command) -> None:
         """Do what the client asks."""
-        self._native.handle(connection, packet)
+        self._executor.handle(connection, packet)
 
     def detach(self, connection: Connection) -> None:
         """Nothing may reach the connection from here on."""
@@ -202,6 +202,10 @@ class Hub(Downlink):
     def push(self, batch: PushBatch) -> None:
         """Push entries and signals to the connections of the users they are for."""
         self._fanout.push(batch)
+
+    def absent(self, user_ids: Sequence[str]) -> list[str]:
+        """Return those of these users who have no connection that may be pushed to."""
+        return [user_id for user_id in user_ids if user_id not in self._registry.by_user]
 
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         """End every connection of these devices."""
@@ -294,9 +298,9 @@ class Hub(Downlink):
 
     def _count(self) -> None:
         metrics.connections_active.set(len(self._registry.by_number))
-        metrics.messages_received.inc(self._native.chats)
-        metrics.pulses.inc(self._native.pulses)
-        self._native.chats = self._native.pulses = 0
+        metrics.messages_received.inc(self._executor.chats)
+        metrics.pulses.inc(self._executor.pulses)
+        self._executor.chats = self._executor.pulses = 0
 
 
 def _close_all(connections: Sequence[Connection], close: Close) -> None:

@@ -15,7 +15,7 @@ from resonance.domain.events import (
     decode,
 )
 from resonance.domain.model import SMALL_CONVERSATION, Role
-from resonance.domain.signals import ConversationChanged, FriendChanged, ProfileChanged
+from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged
 from resonance.ports.store import Store
 from resonance.services.delivery import Delivery, SignalTo
 from resonance.task.processor import Processor
@@ -61,11 +61,26 @@ class StateSignals(Processor):
                 changed = ConversationChanged(conversation_id, "join_requested", user_id, (user_id,), 0)
                 return [SignalTo(changed, await self._admins(conversation_id))]
             case FriendsUpdated():
-                return _friends(payload)
+                return _friends(payload) + await self._presence(payload, event.created_at)
             case UserUpdated(user_id):
                 friends = [edge.friend_id for edge in await self._store.friend_edges([user_id])]
                 return [SignalTo(ProfileChanged(user_id), [user_id, *friends])]
         return []
+
+    async def _presence(self, updated: FriendsUpdated, now: int) -> list[SignalTo]:
+        """Tell new friends that the other one is online: they are told of comings and goings from here on."""
+        if updated.action != "accepted":
+            return []
+        friends = {edge.friend_id for edge in await self._store.friend_edges([updated.actor])}
+        if updated.other not in friends:  # ended, or blocked
+            return []
+        pair = (updated.actor, updated.other)
+        offline = await self._delivery.offline(pair)
+        return [
+            SignalTo(Presence(user, True, now), [other])
+            for user, other in (pair, pair[::-1])
+            if user not in offline and other not in offline
+        ]
 
     async def _conversation(self, updated: ConversationUpdated) -> SignalTo:
         """Tell all members of a small conversation, and of a large one those whom it is about: the others sync."""

@@ -11,10 +11,22 @@ from hypothesis import strategies as st
 
 from resonance.domain.content import KIND_NAMES
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import ConversationKind, Entry, SendAnswer
+from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
-from resonance.gateway.dialects.gochat.tables import KIND_NUMBERS, TYPES, iso, kind_name, words
+from resonance.gateway.dialects.gochat.tables import (
+    KIND_NUMBERS,
+    ROLES,
+    TYPES,
+    USER_STATES,
+    error_code,
+    iso,
+    kind_name,
+    kind_number,
+    request_id,
+    request_parties,
+    words,
+)
 from resonance.gateway.ws.commands import Refused
 from resonance.protocol.commands import Chat, Pulse, Read
 
@@ -84,15 +96,17 @@ def test_a_refused_message_gets_an_error_and_no_ack() -> None:
     refused = SendAnswer(1, 1, 0, 0, 0, 0, "c", "k", "muted", "you are muted")
     told = json.loads(CODEC.ack(refused, "temp_1"))
     assert told["type"] == "error"
-    assert told["data"] == {"tempMessageId": "temp_1", "code": "muted", "message": "you are muted"}
+    assert told["data"] == {"tempMessageId": "temp_1", "code": "MUTED", "message": "you are muted"}
 
 
 @pytest.mark.parametrize(
     ("signal", "kinds"),
     [
-        (Presence("ann", True, 0), ["friend-online", "online-status"]),
+        (Presence("ann", True, 0), ["friend-online", "online-status", "friend.status.changed"]),
         (Receipt("c", "ann", 3), ["message.receipt.updated"]),
-        (FriendChanged("accepted", "ann", ""), ["friend.status.changed"]),
+        (FriendChanged("requested", "ann", "hi"), ["friend.request.received"]),
+        (FriendChanged("accepted", "ann", ""), ["friend.added"]),
+        (FriendChanged("remark", "ann", ""), []),
         (ConversationChanged("c", "joined", "ann", ("bob",), 2), ["group.member.changed"]),
         (ProfileChanged("ann"), []),
     ],
@@ -101,7 +115,42 @@ def test_signals_are_frames(signal: Signal, kinds: list[str]) -> None:
     assert [json.loads(told)["type"] for told in CODEC.signal(signal)] == kinds
 
 
+def told_of(signal: Signal) -> dict[str, dict[str, Any]]:
+    return {(frame := json.loads(told))["type"]: frame["data"] for told in CODEC.signal(signal)}
+
+
+def test_the_payloads_of_the_seed_s_signals() -> None:
+    presence = told_of(Presence("ann", False, 0))
+    assert presence["friend-online"] == {"userId": "ann", "online": False}
+    assert presence["online-status"] == {"userId": "ann", "status": "offline"}
+    assert presence["friend.status.changed"].items() >= {"user_id": "ann", "online": False}.items()
+    receipt = told_of(Receipt("c", "ann", 3))["message.receipt.updated"]
+    assert receipt.items() >= {"conversationId": "c", "conversation_id": "c", "seqId": 3, "seq_id": 3}.items()
+    changed = told_of(ConversationChanged("sg_g", "joined", "ann", ("bob",), 2))["group.member.changed"]
+    assert changed.items() >= {"groupId": "sg_g", "action": "joined", "members": ["bob"]}.items()
+
+
+@pytest.mark.parametrize(("kind", "number"), [("text", 1), ("image", 2), ("file", 3), ("audio", 5), ("video", 6)])
+def test_a_push_speaks_for_all_generations(kind: str, number: int) -> None:
+    data = json.loads(CODEC.push(ENTRY._replace(kind=int(KIND_NAMES[kind]))))["data"]
+    assert data["message"]["type"] == kind
+    c = {"id": str(2**60 + 1), "conversationId": "si_ann_bob", "messageType": number, "seqId": 5}
+    assert data.items() >= (c | {"createdAt": 1_795_427_207, "content": "hello"}).items()
+    assert data["sender"] == {"id": "ann", "username": "ann", "avatarUrl": ""}
+    a = {"message_id": str(2**60 + 1), "conversation_id": "si_ann_bob", "sender_id": "ann", "message_type": number}
+    assert data.items() >= (a | {"seq_id": 5, "timestamp": 1_795_427_207, "client_msg_id": "k"}).items()
+
+
+def test_custom_messages_are_texts_that_say_so() -> None:
+    data = json.loads(CODEC.push(ENTRY._replace(kind=int(KIND_NAMES["custom"]))))["data"]
+    assert (data["messageType"], json.loads(data["message"]["extra"])) == (1, {"kind": "custom"})
+
+
 def test_the_tables_are_whole() -> None:
+    assert set(ROLES) == set(Role)
+    assert set(USER_STATES) == set(UserStatus)
+    assert all(error_code(code).isupper() for code in Code)
+    assert {kind_number(KIND_NAMES[name]) for name in KIND_NUMBERS.values()} == set(KIND_NUMBERS)
     assert set(TYPES) == set(ConversationKind)
     assert len(set(TYPES.values())) == len(TYPES)
     assert {kind_name(number) for number in KIND_NUMBERS} <= set(KIND_NAMES)
@@ -119,3 +168,8 @@ def test_the_tables_are_whole() -> None:
 )
 def test_system_entries_are_worded(content: str, expected: str) -> None:
     assert words(ENTRY._replace(kind=6, content=content)) == expected
+
+
+def test_ids_of_requests_name_both() -> None:
+    assert request_parties(request_id("ann", "bob")) == ("ann", "bob")
+    assert request_parties("ann") == ("ann", "")

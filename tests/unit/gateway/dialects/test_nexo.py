@@ -7,7 +7,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -21,13 +23,25 @@ from resonance.domain.closes import Close
 from resonance.domain.content import CLIENT_KINDS, KIND_NAMES, Kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import OPEN_CONVERSATION, UserId, group_conversation_id, single_id
-from resonance.domain.model import Caller, Entry, Platform, Principal, SendAnswer
+from resonance.domain.model import (
+    Caller,
+    Conversation,
+    ConversationKind,
+    ConversationView,
+    Entry,
+    EntryPage,
+    Member,
+    Platform,
+    Principal,
+    SendAnswer,
+)
 from resonance.domain.signals import Presence, Typing
 from resonance.gateway.dialects.nexo import errors, tables
 from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
 from resonance.gateway.dialects.nexo.door import NexoDoor
 from resonance.gateway.dialects.nexo.internal import check_signature
 from resonance.gateway.ws.commands import Ask, Claimed, Refused
+from resonance.gateway.ws.doors import Example
 from resonance.gateway.ws.upgrade import UpgradeRequest
 from resonance.protocol.commands import Chat
 
@@ -206,6 +220,7 @@ def test_questions(req: int, data: dict[str, Any]) -> None:
         (1003, None, 1001),
         (1002, {"conversation_id": "c", "seq_list": ["1"]}, 1001),
         (1002, {"seq_list": [1]}, 1001),
+        (1002, {"conversation_id": "c", "seq_list": [1, 2**63]}, 1001),
         (1005, {"conversation_id": "c", "begin_seq": "1"}, 1001),
         (1005, {"conversation_id": "c", "begin_seq": True}, 1001),
         (1001, {"conversation_ids": "a"}, 1001),
@@ -282,6 +297,32 @@ def test_only_a_login_that_was_ended_is_kicked(close: Close) -> None:
     kicked = close in (Close.KICKED, Close.LOGGED_OUT, Close.USER_DISABLED)
     last = CODEC.farewell(close)
     assert [said(last)["req_identifier"]] == [2002] if kicked else last == b""
+
+
+PAIR = single_id(UserId("ann"), UserId("bob"))
+ENTRY = Entry(PAIR, 3, 384128268300713984, "ann", "key-1", 1, "hello", "", 3, 9)
+
+
+@pytest.mark.parametrize("example", [one for one in DOOR.examples if one.answer], ids=lambda one: one.name)
+async def test_answers_are_what_the_documentation_shows(example: Example) -> None:
+    view = ConversationView(
+        Conversation(PAIR, ConversationKind.SINGLE, max_seq=3),
+        Member(PAIR, UserId("ann"), read_seq=2),
+        ENTRY,
+        visible_seq=3,
+        unread=1,
+        peer=None,
+    )
+    messages = SimpleNamespace(
+        heads=AsyncMock(return_value={PAIR: 3}),
+        pull=AsyncMock(return_value=EntryPage([ENTRY], 1, 3)),
+    )
+    conversations = SimpleNamespace(get=AsyncMock(return_value=view))
+    services: Any = SimpleNamespace(messages=messages, conversations=conversations)
+    claimed = CODEC.decode(example.payload)
+    assert isinstance(claimed, Claimed)
+    assert isinstance(claimed.packet, Ask)
+    assert await claimed.packet.work(services, Caller(UserId("ann"), 5, "d")) == example.answer
 
 
 # ---------------------------------------------------------------- door

@@ -30,8 +30,8 @@ export function ChatPane({ conversationId, details }: Props) {
   const here = row !== undefined && row !== null;
   useEffect(() => {
     if (!here) return undefined;
-    void engine.open(conversationId);
-    return () => void engine.open("");
+    engine.open(conversationId);
+    return () => engine.open("");
   }, [engine, conversationId, here]);
   if (row === undefined) return null;
   if (row === null) {

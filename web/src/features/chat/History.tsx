@@ -28,6 +28,11 @@ export function History({ row }: { row: Conversation }) {
   const [asked, setAsked] = useState<ChatEntry | null>(null);
   useKnown(useMemo(() => namedIn(rows), [rows]));
   const markRead = useMarkRead(row);
+  const showLess = history?.showLess;
+  const atEnd = useCallback(() => {
+    markRead();
+    showLess?.();
+  }, [markRead, showLess]);
   const named = row.view.kind !== "single";
   const actions = useActions(named ? setAsked : undefined);
   const readers = useMemo(
@@ -52,7 +57,7 @@ export function History({ row }: { row: Conversation }) {
   return (
     <>
       {history && (
-        <MessageList rows={rows} render={render} onNearTop={history.showMore} onAtEnd={markRead} unseen={row.unread} />
+        <MessageList rows={rows} render={render} onNearTop={history.showMore} onAtEnd={atEnd} unseen={row.unread} />
       )}
       {asked && <Readers conversationId={row.id} seq={asked.seq} onClose={() => setAsked(null)} />}
     </>

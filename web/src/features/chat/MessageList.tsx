@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, type UIEvent, useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import classes from "./MessageList.module.css";
 import type { Row } from "./rows";
@@ -49,7 +49,9 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
     if (top < NEAR_TOP_ROWS && rows[0]?.kind === "loading") onNearTop();
   }, [top, rows, onNearTop]);
 
-  const scrolled = () => setAtEnd(virtualizer.isAtEnd());
+  // The virtualizer hears of the scrolling only after React has.
+  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: UIEvent) =>
+    setAtEnd(scrollHeight - scrollTop - clientHeight <= AT_END_PX);
   useEffect(() => {
     if (atEnd && rows.length > 0) onAtEnd();
   }, [atEnd, rows, onAtEnd]);

@@ -36,6 +36,9 @@ describe("rows of a history", () => {
     const entries = [entry(1), entry(2, { kind: "system" }), entry(3, { sender: "me" }), entry(4), entry(5)];
     expect(shape(entries, 1)).toEqual(["start", "day", "[1]", "system", "[3]", "new", "[4", "5]"]);
     expect(shape(entries, 5)).not.toContain("new");
+    // The first one that was not read may be earlier than what is loaded.
+    const loaded = rowsOf(entries.slice(2), { complete: false, readSeq: 1 });
+    expect(loaded.map((row) => row.kind)).not.toContain("new");
     expect(shape(entries, null)).not.toContain("new");
   });
 

@@ -51,16 +51,19 @@ function together(entry: ChatEntry | undefined, next: ChatEntry | undefined): bo
   );
 }
 
-/** The index of the first entry that somebody else wrote and nobody here has read; -1 when there is none. */
-function firstNew(entries: readonly ChatEntry[], readSeq: number | null): number {
-  if (readSeq === null) return -1;
+/**
+ * The index of the first entry that somebody else wrote and nobody here has read; -1 when there is none, or when it may be
+ * among those that are not loaded.
+ */
+function firstNew(entries: readonly ChatEntry[], { complete, readSeq }: RowsOptions): number {
+  if (readSeq === null || (!complete && (entries[0]?.seq ?? 0) > readSeq)) return -1;
   return entries.findIndex((entry) => entry.seq > readSeq && !entry.own && entry.kind !== "system");
 }
 
 /** Entries must come in ascending order, those without a seq last. */
-export function rowsOf(entries: readonly ChatEntry[], { complete, readSeq }: RowsOptions): Row[] {
-  const rows: Row[] = [complete ? { kind: "start", key: "start" } : { kind: "loading", key: "loading" }];
-  const divider = firstNew(entries, readSeq);
+export function rowsOf(entries: readonly ChatEntry[], options: RowsOptions): Row[] {
+  const rows: Row[] = [options.complete ? { kind: "start", key: "start" } : { kind: "loading", key: "loading" }];
+  const divider = firstNew(entries, options);
   let day: number | undefined;
   for (const [index, entry] of entries.entries()) {
     const today = dayOf(entry.at);

@@ -7,6 +7,11 @@ import { type ChatEntry, type Row, rowsOf } from "./rows";
 
 /** Entries that are shown at first, and shown more each time the reader comes near the top. */
 const PAGE = 100;
+/** Entries that are too many to be read anew at every change; when the reader is back at the end, the early ones go. */
+const MANY = 1500;
+/** Unread entries that are all shown at first, with some of what comes before them; of more, the newest page is. */
+const MAX_UNREAD = 500;
+const BEFORE_UNREAD = 20;
 
 interface Loaded {
   row: Conversation;
@@ -27,7 +32,9 @@ interface Opened {
 }
 
 function openedAt({ first, last, unread, readSeq }: Conversation): Opened {
-  return { start: Math.max(first, last - PAGE + 1), divider: unread > 0 ? readSeq : null };
+  const fresh = last - readSeq;
+  const shown = fresh > MAX_UNREAD ? PAGE : Math.max(PAGE, fresh + BEFORE_UNREAD);
+  return { start: Math.max(first, last - shown + 1), divider: unread > 0 ? readSeq : null };
 }
 
 export interface HistoryView {
@@ -35,6 +42,8 @@ export interface HistoryView {
   /** How far the others have read. */
   pointers: readonly Pointer[];
   showMore: () => void;
+  /** To be called at the end of the history, where nobody sees its beginning. */
+  showLess: () => void;
 }
 
 /** What is shown of a conversation: from some entry on all of what is here, and what is on its way. */
@@ -72,10 +81,15 @@ export function useHistory(conversationId: string): HistoryView | undefined {
   const showMore = useCallback(() => {
     if (!loaded || isEmpty(loaded.row)) return;
     const { row, begin } = loaded;
-    if (begin > row.first) setWanted(Math.max(row.first, begin - PAGE));
-    else void loadOlder().then((done) => done && setWanted(Math.max(1, begin - PAGE)));
+    // Whoever scrolls far gets more at a time.
+    const next = Math.max(1, begin - Math.max(PAGE, Math.min(MAX_UNREAD, row.last - begin)));
+    if (begin > row.first) setWanted(Math.max(row.first, next));
+    else void loadOlder().then((done) => done && setWanted(next));
   }, [loaded, loadOlder]);
-  return loaded ? { rows, pointers: loaded.pointers, showMore } : undefined;
+  const showLess = useCallback(() => {
+    if (loaded && loaded.messages.length > MANY) setWanted(loaded.row.last - PAGE + 1);
+  }, [loaded]);
+  return loaded ? { rows, pointers: loaded.pointers, showMore, showLess } : undefined;
 }
 
 /** The engine, and loading older entries one page at a time. */

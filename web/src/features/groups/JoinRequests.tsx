@@ -1,7 +1,7 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Check, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useEngine, useKnown } from "@/app/engine";
+import { useEngine, useKnown, useLive } from "@/app/engine";
 import type { Conversation } from "@/core";
 import { PersonRow } from "@/features/people/PersonRow";
 import { usePeople } from "@/features/people/people";
@@ -16,7 +16,12 @@ export function JoinRequests({ row }: { row: Conversation }) {
   const people = usePeople();
   const queries = useQueryClient();
   const { group_id: groupId, version } = row.view;
-  const { data } = useQuery({ queryKey: ["joinRequests", groupId, version], queryFn: () => api.joinRequests(groupId) });
+  const changes = useLive((live) => live.changes[row.id] ?? 0);
+  const { data } = useQuery({
+    queryKey: ["joinRequests", groupId, version, changes],
+    queryFn: () => api.joinRequests(groupId),
+    placeholderData: keepPreviousData,
+  });
   const waiting = (data ?? []).filter((request) => request.status === "pending");
   useKnown(waiting.map((request) => request.user_id));
   if (waiting.length === 0) return null;

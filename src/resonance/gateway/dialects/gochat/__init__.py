@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from resonance.gateway.dialect import Dialect
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from resonance.domain.errors import ServiceError
+    from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
+    from resonance.ports.store import Store
+    from resonance.rpc.foreign import Servant
+    from resonance.services import LogicServices
+    from resonance.services.delivery import Delivery
 
 
 class GoChatDialect(Dialect):
@@ -37,3 +43,30 @@ class GoChatDialect(Dialect):
         from resonance.gateway.dialects.gochat.door import GoChatDoor
 
         return GoChatDoor(self.name)
+
+    def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
+        """Return what GoChat's services call on logic."""
+        from resonance.domain.windows import History
+        from resonance.gateway.dialects.gochat.servants import logic, people
+
+        return (
+            logic.AuthServant(services),
+            logic.ConversationServant(services),
+            logic.GroupServant(services, History[self.settings.groups.history.upper()]),
+            logic.MessageServant(services),
+            people.UserServant(services),
+            people.OnlineStatusServant(services, delivery),
+            people.FriendServant(services),
+        )
+
+    def repo_servants(self, store: Store) -> Sequence[Servant]:
+        """Return what GoChat's services call on repo."""
+        from resonance.gateway.dialects.gochat.servants import repo
+
+        return (repo.MessageServant(store), repo.GroupServant(store), repo.ConversationServant(store))
+
+    def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:
+        """Return what GoChat's services call on a gateway."""
+        from resonance.gateway.dialects.gochat.servants.pusher import PusherServant
+
+        return (PusherServant(downlink),)

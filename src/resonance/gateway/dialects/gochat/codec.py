@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
+from functools import partial
 from typing import Any
 
 import orjson
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import Entry, SendAnswer
+from resonance.domain.model import Caller, Entry, SendAnswer
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
-from resonance.gateway.dialects.gochat.tables import kind_name, message
+from resonance.gateway.dialects.gochat.tables import FRIEND_SIGNALS, error_code, flat_message, kind_name, message
 from resonance.gateway.ws.codec import Codec
-from resonance.gateway.ws.commands import Command, Refused
+from resonance.gateway.ws.commands import Ask, Command, Refused
 from resonance.protocol.commands import Chat, Pulse, Read, ReadAcked, Ready
+from resonance.services import LogicServices
 
 _KEY_MAX = 64
+_MEMBERS = 500
+"""Members whose presence one frame tells."""
 
 
 class GoChatCodec(Codec):
@@ -40,16 +45,22 @@ class GoChatCodec(Codec):
                 return _chat(fields)
             case "mark-read":
                 return Read("", _text(fields, "conversationId", "conversation_id"), _number(fields.get("seqId")))
+            case "group-member-online":
+                return Ask("", partial(_members_online, _text(fields, "groupId", "group_id", "conversationId")))
             case "ping":
                 return Pulse("")
             case other:
-                refusal = ServiceError(Code.MALFORMED_PACKET, f"{str(other)[:40]!r} is no type of frame", field="type")
+                refusal = ServiceError(
+                    Code.MALFORMED_PACKET, f"{reprlib.repr(other)} is no type of frame", field="type"
+                )
                 return Refused("", refusal)
 
     def ack(self, answer: SendAnswer, ref: str) -> bytes:
         """Answer a message. There is no refusal in this protocol: an `error` leaves the message without its ack."""
         if answer.code:
-            return _frame("error", {"tempMessageId": ref, "code": answer.code, "message": answer.error or answer.code})
+            return _frame(
+                "error", {"tempMessageId": ref, "code": error_code(Code.of(answer.code)), "message": answer.error}
+            )
         return _frame(
             "message-ack",
             {
@@ -63,32 +74,42 @@ class GoChatCodec(Codec):
         )
 
     def push(self, entry: Entry) -> bytes:
-        """Tell of an entry."""
-        return _frame("new-message", {"conversationId": entry.conversation_id, "message": message(entry)})
+        """Tell of an entry: as `message` (generation B), and beside it as the others do."""
+        told = message(entry)
+        fields = {"conversationId": entry.conversation_id, "message": told}
+        return _frame("new-message", flat_message(entry, told) | fields)
 
     def signal(self, signal: Signal) -> tuple[bytes, ...]:
-        """Tell of who comes and goes, who read, and what changed (the signals of seed 003)."""
+        """Tell of who comes and goes, who read, and what changed.
+
+        A signal of seed 003 is a frame of its type, whose data is its payload in both spellings.
+        """
         match signal:
             case Presence(user_id, online, _):
                 status = {"userId": user_id, "status": "online" if online else "offline"}
+                changed = status | {"user_id": user_id, "online": online}
                 return (
                     _frame("friend-online", {"userId": user_id, "online": online}),
                     _frame("online-status", status),
+                    _frame("friend.status.changed", changed),
                 )
             case Receipt(conversation_id, user_id, read_seq):
-                fields = {"conversationId": conversation_id, "userId": user_id, "readSeq": read_seq}
-                return (_frame("message.receipt.updated", fields),)
-            case FriendChanged(action, user_id, _):
-                return (_frame("friend.status.changed", {"userId": user_id, "action": action}),)
+                fields = {"conversationId": conversation_id, "userId": user_id, "readSeq": read_seq, "seqId": read_seq}
+                spelt = {"conversation_id": conversation_id, "user_id": user_id, "seq_id": read_seq}
+                return (_frame("message.receipt.updated", fields | spelt),)
+            case FriendChanged(action, user_id, text) if action in FRIEND_SIGNALS:
+                fields = {"userId": user_id, "user_id": user_id, "message": text}
+                return (_frame(FRIEND_SIGNALS[action], fields),)
             case ConversationChanged(conversation_id, action, actor, user_ids, _):
-                changed = {"conversationId": conversation_id, "action": action, "actor": actor, "members": user_ids}
-                return (_frame("group.member.changed", changed),)
+                fields = {"conversationId": conversation_id, "action": action, "actor": actor, "members": user_ids}
+                spelt = {"groupId": conversation_id, "group_id": conversation_id, "user_ids": user_ids}
+                return (_frame("group.member.changed", fields | spelt),)
             case _:
                 return ()
 
     def fault(self, error: ServiceError, ref: str = "") -> bytes:
         """Say why something was not done."""
-        return _frame("error", {"tempMessageId": ref, "code": error.code.text, "message": error.message})
+        return _frame("error", {"tempMessageId": ref, "code": error_code(error.code), "message": error.message})
 
     def pulse(self) -> bytes:
         """Answer a ping."""
@@ -117,6 +138,14 @@ def _chat(fields: dict[str, Any]) -> Chat:
         extra="",
         client_msg_id=key,
     )
+
+
+async def _members_online(group_id: str, services: LogicServices, caller: Caller) -> bytes:
+    """Say who of a group's members is online, as far as the caller may know: friends."""
+    page = await services.conversations.members(caller, group_id, "", _MEMBERS)
+    states = await services.accounts.presence(caller, [member.user_id for member in page.items])
+    members = [{"userId": state.user_id, "online": state.online} for state in states]
+    return _frame("group-member-online", {"groupId": group_id, "members": members})
 
 
 def _text(fields: dict[str, Any], *names: str) -> str:

@@ -7,11 +7,14 @@ from starlette.responses import Response
 from resonance.domain.errors import ServiceError
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
 from resonance.gateway.dialects.gochat.envelope import refusal
+from resonance.gateway.dialects.gochat.examples import EXAMPLES
 from resonance.gateway.ws.doors import Door, Fields
 
 
 class GoChatDoor(Door):
     """Its web client connects to /ws with a token of its own login, which says whose it is."""
+
+    examples = EXAMPLES
 
     def __init__(self, name: str) -> None:
         super().__init__(name, GoChatCodec())

@@ -8,6 +8,7 @@ import orjson
 from fastapi import Response
 
 from resonance.domain.errors import Code, ServiceError
+from resonance.gateway.dialects.gochat.tables import error_code
 
 _UNAUTHENTICATED = frozenset({Code.UNAUTHENTICATED, Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED})
 
@@ -21,5 +22,5 @@ def answer(data: Any, status: int = 200, message: str = "") -> Response:
 def refusal(error: ServiceError, status: int) -> Response:
     """Return why something was not done; a dead token is always 401, at which this client logs out (wire.md 5.1)."""
     status = 401 if error.code in _UNAUTHENTICATED else status
-    body = {"success": False, "message": error.message, "code": error.code.text}
+    body = {"success": False, "message": error.message, "code": error_code(error.code)}
     return Response(orjson.dumps(body), status, media_type="application/json")

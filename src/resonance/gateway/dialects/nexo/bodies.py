@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import BaseModel, BeforeValidator, Field
 
 from resonance.gateway.http.schemas.fields import MAX_INT64
@@ -21,7 +21,9 @@ Ids = Annotated[list[str], BeforeValidator(lambda value: [] if value is None els
 
 
 def _json_text(value: object) -> object:
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # orjson has no numbers beyond 64 bits
 
 
 class Register(BaseModel):

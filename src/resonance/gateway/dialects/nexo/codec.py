@@ -23,6 +23,7 @@ from resonance.domain.signals import Signal
 from resonance.gateway.dialects.nexo import reading
 from resonance.gateway.dialects.nexo.errors import READING, SENDING, SUCCESS, UserMismatchError, number
 from resonance.gateway.dialects.nexo.tables import destination, message, payload
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
 from resonance.protocol.commands import Chat
@@ -91,13 +92,13 @@ class NexoCodec(Codec):
             "client_msg_id": answer.client_msg_id,
             "send_at": answer.created_at,
         }
-        return _response(ref, data=sent)
+        return response(ref, data=sent)
 
     def push(self, entry: Entry) -> bytes:
         """Tell of an entry, unless it is of everybody's conversation: its clients have no place for that."""
         if entry.conversation_id == OPEN_CONVERSATION:
             return b""
-        return _response(Head(Req.PUSH), data={"msgs": {entry.conversation_id: [message(entry)]}})
+        return response(Head(Req.PUSH), data={"msgs": {entry.conversation_id: [message(entry)]}})
 
     def signal(self, signal: Signal) -> tuple[bytes, ...]:
         """Tell of nothing: Nexo has no signals."""
@@ -109,7 +110,7 @@ class NexoCodec(Codec):
 
     def farewell(self, close: Close) -> bytes:
         """Tell a client that its login was ended; any other end it can only see in the close frame."""
-        return _response(Head(Req.KICK), text=close.value.meaning) if close in _ENDED else b""
+        return response(Head(Req.KICK), text=close.value.meaning) if close in _ENDED else b""
 
     def _packet(self, head: Head, data: Fields) -> Chat | Ask:
         match head.req:
@@ -140,7 +141,7 @@ class NexoCodec(Codec):
 
 
 async def _answered(head: Head, question: Question, services: LogicServices, caller: Caller) -> bytes:
-    return _response(head, data=_within_bounds(await question(services, caller)))
+    return response(head, data=_within_bounds(await question(services, caller)))
 
 
 def _within_bounds(data: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +211,7 @@ def _number(data: Fields, name: str) -> int:
     value = data.get(name)
     if value is None:
         return 0
-    if type(value) is not int or not -(2**63) <= value < 2**63:
+    if type(value) is not int or abs(value) > MAX_INT64:
         raise invalid(name, f"{name} has to be a whole number of 64 bits")
     return value
 
@@ -219,6 +220,8 @@ def _list(data: Fields, name: str, kind: type[_T]) -> list[_T]:
     values = data.get(name) or []
     if not isinstance(values, list) or not all(type(value) is kind for value in values):
         raise invalid(name, f"{name} has to be a list of {'numbers' if kind is int else 'texts'}")
+    if kind is int and any(abs(value) > MAX_INT64 for value in values):
+        raise invalid(name, f"{name} has to be a list of whole numbers of 64 bits")
     return values
 
 
@@ -227,10 +230,11 @@ def _list(data: Fields, name: str, kind: type[_T]) -> list[_T]:
 
 def _refused(head: Head, error: ServiceError, number_in: Mapping[Code, int]) -> bytes:
     code = number(error, number_in)
-    return _response(head, code, f"errcode: {code}, msg: {error.message}")
+    return response(head, code, f"errcode: {code}, msg: {error.message}")
 
 
-def _response(head: Head, code: int = SUCCESS, text: str = "", data: Mapping[str, Any] | None = None) -> bytes:
+def response(head: Head, code: int = SUCCESS, text: str = "", data: Mapping[str, Any] | None = None) -> bytes:
+    """Return what the server says, in the form that a request had."""
     told: Any = data
     if data is not None and head.encoded:
         told = base64.b64encode(orjson.dumps(data)).decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from starlette.responses import Response
 
 from resonance.domain.errors import ServiceError, invalid
@@ -9,12 +11,23 @@ from resonance.domain.model import Principal
 from resonance.gateway.dialects.nexo.codec import NexoCodec
 from resonance.gateway.dialects.nexo.envelope import upgrade_refusal
 from resonance.gateway.dialects.nexo.errors import UserMismatchError
+from resonance.gateway.dialects.nexo.examples import EXAMPLES
 from resonance.gateway.ws.doors import Door, Fields
 from resonance.gateway.ws.upgrade import UpgradeRequest
 
 
 class NexoDoor(Door):
     """Its clients say who they are in the query, beside the token."""
+
+    examples = EXAMPLES
+    query = MappingProxyType(
+        {
+            "token": "The access token.",
+            "send_id": "The user of the token.",
+            "platform_id": "The platform of the token, 1 to 5.",
+            "operation_id": "What the client calls this connection.",
+        }
+    )
 
     def __init__(self, name: str) -> None:
         super().__init__(name, NexoCodec(), paths=("/im/ws",))

@@ -8,6 +8,7 @@ from typing import Any
 from resonance.domain.errors import invalid
 from resonance.domain.model import Caller, Entry
 from resonance.gateway.dialects.nexo.tables import message, read_state
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.services import LogicServices
 
 PAGE = 100
@@ -41,7 +42,8 @@ async def pull_seqs(
     last = 0
     while wanted:
         begin = wanted[0]
-        page = await services.messages.pull(caller, conversation_id, begin, begin + _SPAN - 1, _SPAN)
+        end = min(begin + _SPAN - 1, MAX_INT64)
+        page = await services.messages.pull(caller, conversation_id, begin, end, _SPAN)
         found += [entry for entry in page.entries if entry.seq in wanted]
         wanted = [seq for seq in wanted if begin + _SPAN <= seq <= page.end]
         last = max(page.end, 0)

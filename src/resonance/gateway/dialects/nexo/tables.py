@@ -6,6 +6,7 @@ Kinds and roles have the core's numbers.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def payload(msg_type: object, content: object) -> tuple[str, str]:
     kind = PAYLOADS.get(msg_type) if isinstance(msg_type, int) else None
     if kind is None:
         allowed = ", ".join(f"{number} {name}" for number, name in PAYLOADS.items())
-        raise invalid("msg_type", f"{str(msg_type)[:40]!r} is not a message type: {allowed} are allowed")
+        raise invalid("msg_type", f"{reprlib.repr(msg_type)} is not a message type: {allowed} are allowed")
     fields = content if isinstance(content, Mapping) else {}
     filled = {name: value for name in PAYLOADS.values() if (value := fields.get(name)) not in (None, "")}
     text = filled.pop(kind, "")

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from resonance.domain.errors import ServiceError
+    from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
     from resonance.rpc.foreign import Servant
     from resonance.services import LogicServices
     from resonance.services.delivery import Delivery
+    from resonance.services.link import LinkService
 
 
 class ResonanceDialect(Dialect):
@@ -47,13 +49,32 @@ class ResonanceDialect(Dialect):
 
     def door(self) -> Door:
         """Return the WebSocket half."""
-        from resonance.gateway.dialects.resonance.codec import ResonanceCodec
+        from resonance.gateway.dialects.resonance.codec import EXAMPLES, ResonanceCodec
+        from resonance.gateway.dialects.resonance.tables import SessionIds
         from resonance.gateway.ws.doors import Door
 
-        return Door(self.name, ResonanceCodec())
+        codec = ResonanceCodec(SessionIds(self.settings.dialects.resonance_room))
+        return Door(self.name, codec, examples=EXAMPLES)
 
     def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
         """Return what Resonance's services call on logic."""
-        from resonance.gateway.dialects.resonance.servants import ChatServant
+        from resonance.gateway.dialects.resonance.servants import AuthServant, ChatServant, SessionServant
 
-        return (ChatServant(services),)
+        return (
+            ChatServant(services, self.settings),
+            AuthServant(services, self.settings),
+            SessionServant(services, self.settings),
+        )
+
+    def link_servants(self, link: LinkService) -> Sequence[Servant]:
+        """Return what Resonance's gateways call on logic."""
+        from resonance.gateway.dialects.resonance.gateways import GatewayOpsServant, Gateways, PresenceServant
+
+        gateways = Gateways(link, self.settings.rpc)
+        return (GatewayOpsServant(gateways), PresenceServant(gateways))
+
+    def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:
+        """Return what Resonance's services call on a gateway."""
+        from resonance.gateway.dialects.resonance.servants import PushServant
+
+        return (PushServant(downlink, self.settings),)

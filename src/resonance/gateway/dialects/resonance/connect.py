@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from google.protobuf import json_format, message_factory
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from starlette.exceptions import HTTPException
 
@@ -24,6 +24,14 @@ from resonance.gateway.http.context import Context, context_of
 from resonance.rpc.foreign import method_name
 
 PROTO, JSON = "application/proto", "application/json"
+VERSION = "1"
+_JSON_TYPES = {
+    FieldDescriptor.CPPTYPE_STRING: "string",
+    FieldDescriptor.CPPTYPE_INT64: "string",
+    FieldDescriptor.CPPTYPE_INT32: "integer",
+    FieldDescriptor.CPPTYPE_BOOL: "boolean",
+}
+"""What the fields of our messages are in JSON; numbers of 64 bits are texts there."""
 
 _STATUS = {
     "invalid_argument": 400,
@@ -84,8 +92,35 @@ def connect_router(apis: Mapping[ServiceDescriptor, object]) -> APIRouter:
         for rpc in service.methods:
             message = message_factory.GetMessageClass(rpc.input_type)
             endpoint = _endpoint(message, getattr(api, method_name(rpc)))
-            router.add_api_route(f"/{service.full_name}/{rpc.name}", endpoint, methods=["POST"])
+            router.add_api_route(
+                f"/{service.full_name}/{rpc.name}",
+                endpoint,
+                methods=["POST"],
+                name=f"{service.name}_{rpc.name}",
+                summary=rpc.name,
+                responses={200: {"content": _content(rpc.output_type)}},
+                openapi_extra={"requestBody": {"content": _content(rpc.input_type), "required": True}},
+            )
     return router
+
+
+def _content(message: Descriptor) -> dict[str, Any]:
+    """Return what OpenAPI says of a message: its JSON form, and that it may be protobuf as well."""
+    described = f"{message.full_name} in protobuf."
+    return {
+        JSON: {"schema": _schema(message)},
+        PROTO: {"schema": {"type": "string", "format": "binary", "description": described}},
+    }
+
+
+def _schema(message: Descriptor) -> dict[str, Any]:
+    """Return the JSON Schema of a message's JSON form (https://protobuf.dev/programming-guides/json)."""
+    return {"type": "object", "properties": {field.json_name: _field_schema(field) for field in message.fields}}
+
+
+def _field_schema(field: FieldDescriptor) -> dict[str, Any]:
+    one = _schema(field.message_type) if field.message_type else {"type": _JSON_TYPES[field.cpp_type]}
+    return {"type": "array", "items": one} if field.is_repeated else one
 
 
 def refusal(error: ServiceError, status: int) -> Response:
@@ -108,6 +143,9 @@ def _endpoint(
         encoding = request.headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise HTTPException(415, f"{encoding[:80]!r} is no encoding of this server's: only identity is")
+        version = request.headers.get("connect-protocol-version", VERSION)
+        if version != VERSION:
+            raise invalid("connect-protocol-version", f"{version[:40]!r} is no version of the protocol: {VERSION} is")
         asked = Asked(await context_of(request), request)
         wish = _read(message, form, await request.body())
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resonance.domain.errors import Code, ServiceError
@@ -12,7 +13,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Recover:
-    """Answers 500 for an exception that nobody expected; once a response has begun, all that is left is to cut it."""
+    """Answers 500 for an exception that nobody expected; once a response has begun, all that is left is to cut it.
+
+    A client that went away in the middle of its body is no mistake of ours, and nobody is there to be answered.
+    """
 
     def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
         self._app = app
@@ -31,6 +35,8 @@ class Recover:
 
         try:
             await self._app(scope, receive, send_watched)
+        except ClientDisconnect:
+            return
         except Exception:
             _log.exception("http request failed", method=scope["method"], path=scope["path"])
             if begun:

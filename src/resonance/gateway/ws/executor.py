@@ -28,7 +28,7 @@ REQUESTS = 4_096
 """Requests to logic (not messages) under way at most, for all connections together."""
 
 
-class Native:
+class Executor:
     """Does what packets ask. Messages cost no task; requests cost one each, of a bounded set.
 
     Attributes:
