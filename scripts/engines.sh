@@ -27,12 +27,20 @@ if missing PostgreSQL postgresql '/usr/lib/postgresql/*/bin/initdb'; then
   install postgresql
 fi
 
-if missing MariaDB mariadb-server '/usr/sbin/mariadbd'; then
-  # this package starts a server, too: no service may be started while it is installed
+# $1 package, $2 its service: the package would start it, and no service may be started while it is installed
+install_idle() {
   policy=/usr/sbin/policy-rc.d
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; trap 'rm -f "$policy"' EXIT; }
-  install --no-install-recommends mariadb-server
-  systemctl disable --quiet mariadb 2>/dev/null || true
+  install --no-install-recommends "$1"
+  systemctl disable --quiet "$2" 2>/dev/null || true
+}
+
+if missing MariaDB mariadb-server '/usr/sbin/mariadbd'; then
+  install_idle mariadb-server mariadb
+fi
+
+if missing etcd etcd-server '/usr/bin/etcd'; then
+  install_idle etcd-server etcd
 fi
 
 if missing Chromium chromium '/usr/bin/chromium'; then

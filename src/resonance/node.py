@@ -13,29 +13,31 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import structlog
 
-from resonance.config import Settings, paths
-from resonance.domain.errors import ServiceError, invalid
+from resonance.config import paths
+from resonance.config.load import Loaded, Role
+from resonance.domain.errors import ServiceError
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
+from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
 
 if TYPE_CHECKING:
+    from resonance.discovery import Discovery
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
-    from resonance.rpc.channel import Channel
     from resonance.rpc.connector import Connector
+    from resonance.rpc.pool import Pool
     from resonance.services import LogicServices
 
 log = structlog.get_logger(__name__)
 
-Role = Literal["serve", "gateway", "logic", "repo", "task"]
 Ready = Callable[[dict[str, str]], None]
 
 DRAIN_S = 10.0
@@ -44,7 +46,7 @@ RETRY_S = 0.5
 """Pause between attempts to reach a role at start."""
 
 
-def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
+def run(role: Role, loaded: Loaded, ready: Ready | None = None) -> int:
     """Run a role until it is told to stop; return the exit code.
 
     Args:
@@ -54,18 +56,20 @@ def run(role: Role, settings: Settings, ready: Ready | None = None) -> int:
         ServiceError, SecretError, OSError: why it cannot start, in words for the operator.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Node(role, settings, ready).run())
+        runner.run(Node(role, loaded, ready).run())
     return 0
 
 
 class Node:
     """One process: a role, or all of them."""
 
-    def __init__(self, role: Role, settings: Settings, ready: Ready | None) -> None:
+    def __init__(self, role: Role, loaded: Loaded, ready: Ready | None) -> None:
         self._role = role
-        self._settings = settings
+        self._live = LiveConfiguration(role, loaded)
+        self._settings = settings = self._live.settings
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
+        self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -78,9 +82,14 @@ class Node:
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._stack:
             self._stack.callback(self._metrics.close)
+            self._on_close(self._live.close)
+            await self._live.start()
+            discovery = self._discovery = self._make_discovery()
             await getattr(self, f"_{self._role}")()
             self._start_metrics()
             self._is_ready = True
+            if discovery is not None:
+                await discovery.announce(self._addresses)
             _calm_collector()
             # On a terminal the banner says the same, and better.
             tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
@@ -90,6 +99,8 @@ class Node:
             await stop.wait()
             self._is_ready = False
             log.info("stopping")
+            if discovery is not None:
+                await discovery.drain()
         log.info("stopped")
 
     def _handle_signals(self, stop: asyncio.Event) -> None:
@@ -149,7 +160,7 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        store = self._remote_store()
+        store = await self._remote_store()
         await self._wait_for(store)
         logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
         await logic.start()
@@ -179,8 +190,8 @@ class Node:
         from resonance.rpc.remote import remote
         from resonance.services.delivery import Delivery
 
-        logic = self._channel(self._settings.logic_service_name)
-        store = self._remote_store()
+        logic = await self._pool(self._settings.logic_service_name)
+        store = await self._remote_store()
         await self._wait_for(store)
         await self._start_task(store, remote(Delivery, logic))
 
@@ -195,11 +206,13 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        logic = self._channel(self._settings.logic_service_name)
+        name = self._settings.logic_service_name
+        logic = await self._pool(name)
         services = LogicServices(
             remote(Accounts, logic), remote(Friends, logic), remote(Conversations, logic), remote(Messages, logic)
         )
-        connector = GrpcConnector(self._endpoint(self._settings.logic_service_name), self._settings.rpc)
+        # all gateways prefer the same logic: one that is linked to by all knows every route
+        connector = GrpcConnector(lambda: logic.addresses(name), self._settings.rpc)
         gateway = self._make_gateway(services, connector)
         service = self._settings.service
         listen = f"{service.host}:{service.grpc_port}"
@@ -302,24 +315,23 @@ class Node:
     def _secret(self) -> bytes:
         return load_secret(self._settings.auth.secret, self._settings.data_dir)
 
-    def _endpoint(self, service: str) -> str:
-        try:
-            return paths.address(self._settings, self._settings.endpoints[service])
-        except KeyError:
-            known = ", ".join(sorted(self._settings.endpoints))
-            raise invalid("endpoints", f"endpoints has no address for {service}; it has {known}") from None
+    def _make_discovery(self) -> Discovery | None:
+        if self._role == "serve":
+            return None
+        from resonance.discovery import Discovery
 
-    def _channel(self, service: str) -> Channel:
-        from resonance.rpc.channel import open_channel
+        discovery = Discovery(self._role, self._settings)
+        self._on_close(discovery.close)
+        return discovery
 
-        channel = open_channel(self._endpoint(service), self._settings.rpc)
-        self._on_close(channel.close)
-        return channel
+    async def _pool(self, service: str) -> Pool:
+        assert self._discovery is not None
+        return await self._discovery.pool(service)
 
-    def _remote_store(self) -> Store:
+    async def _remote_store(self) -> Store:
         from resonance.rpc.remote import remote
 
-        return remote(Store, self._channel(self._settings.repo_service_name))
+        return remote(Store, await self._pool(self._settings.repo_service_name))
 
 
 def _calm_collector() -> None:

@@ -20,7 +20,7 @@ class Clock:
 
 def test_a_bucket_allows_a_burst_and_then_the_rate() -> None:
     clock = Clock()
-    buckets = TokenBuckets(2, clock)
+    buckets = TokenBuckets(lambda: 2, clock)
     assert [buckets.wait("a") for _ in range(20)] == [0] * 20
     assert buckets.wait("a") == pytest.approx(0.5)
     assert buckets.wait("b") == 0
@@ -33,13 +33,13 @@ def test_a_bucket_allows_a_burst_and_then_the_rate() -> None:
 
 
 def test_a_slow_bucket_still_allows_one() -> None:
-    buckets = TokenBuckets(0.01, Clock())
+    buckets = TokenBuckets(lambda: 0.01, Clock())
     assert buckets.wait("a") == 0
     assert buckets.wait("a") == pytest.approx(100)
 
 
 def test_the_key_used_longest_ago_makes_room() -> None:
-    buckets = TokenBuckets(0.1, Clock(), limit=2)
+    buckets = TokenBuckets(lambda: 0.1, Clock(), limit=2)
     assert [buckets.wait(key) for key in ("a", "b")] == [0, 0]
     assert buckets.wait("a") > 0
     assert buckets.wait("c") == 0  # b goes
@@ -49,7 +49,7 @@ def test_the_key_used_longest_ago_makes_room() -> None:
 
 def test_a_refusal_says_when_to_come_back() -> None:
     clock = Clock()
-    buckets = TokenBuckets(0.1, clock)
+    buckets = TokenBuckets(lambda: 0.1, clock)
     buckets.take("a", "messages")
     with pytest.raises(ServiceError, match=r"too many messages: 0\.1 per second") as refused:
         buckets.take("a", "messages")
@@ -58,10 +58,25 @@ def test_a_refusal_says_when_to_come_back() -> None:
     buckets.take("a", "messages")
 
 
+def test_a_rate_may_change() -> None:
+    clock, rate = Clock(), [0.01]
+    buckets = TokenBuckets(lambda: rate[0], clock)
+    assert buckets.wait("a") == 0
+    assert buckets.wait("a") == pytest.approx(100)
+    rate[0] = 2
+    assert buckets.wait("a") == pytest.approx(0.5), "as empty as a bucket of the new rate can be, and no emptier"
+    rate[0] = 0
+    assert [buckets.wait("a") for _ in range(100)] == [0] * 100, "0 is no limit"
+    rate[0] = 1
+    clock.now += 10
+    assert [buckets.wait("a") for _ in range(10)] == [0] * 10
+    assert buckets.wait("a") == pytest.approx(1)
+
+
 @given(rate=st.floats(0.01, 1e4), pauses=st.lists(st.floats(0, 30), max_size=60))
 def test_no_time_sees_more_than_its_rate_and_one_burst(rate: float, pauses: list[float]) -> None:
     clock = Clock()
-    buckets = TokenBuckets(rate, clock)
+    buckets = TokenBuckets(lambda: rate, clock)
     allowed = 0
     for pause in pauses:
         clock.now += pause

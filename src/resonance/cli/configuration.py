@@ -35,7 +35,8 @@ def check(
     """Check the configuration and show what is in effect.
 
     Every key is printed with its value; those that were set also with the file and line, or the variable, that set
-    them. Secrets are not shown. Exits with 1 when something is wrong, naming all of it.
+    them, and those that may change while the server runs with the word live. Secrets are not shown. Exits
+    with 1 when something is wrong, naming all of it.
 
     \b
     Examples:
@@ -51,9 +52,10 @@ def check(
     console = Console(highlight=False, soft_wrap=True)
     files = ", ".join(str(path) for path in loaded.files) or "none"
     console.print(Text(f"# environment {loaded.env}; files: {files}", style="dim"))
-    for name, value, source in check_lines(loaded):
+    for name, value, source, live in check_lines(loaded):
         line = Text(f"{name}: {value}", style="bold" if source else "dim")
-        console.print(line.append(f"  # {source}", style="cyan") if source else line)
+        remark = "; ".join(filter(None, [source, "live" if live else ""]))
+        console.print(line.append(f"  # {remark}", style="cyan") if remark else line)
 
 
 @app.command()

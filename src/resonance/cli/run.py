@@ -58,7 +58,7 @@ def gateway(
 def logic(data_dir: DataDir = None, config: Folder = None, env: Env = None) -> None:
     """Start logic: rights, messages, delivery. Needs repo.
 
-    It listens where roles.logic_listen says; gateways find it by `endpoints`.
+    It listens where roles.logic_listen says; gateways find it by `endpoints` or in etcd.
 
     \b
     Example:
@@ -113,7 +113,7 @@ def _run(
     configure(settings.observability.log, role)
     stop_tracing = start_tracing(settings.observability.trace, _service_name(role, settings))
     try:
-        code = node.run(role, settings, partial(print_banner, role, settings))
+        code = node.run(role, loaded, partial(print_banner, role, settings))
     finally:
         stop_tracing()
     raise typer.Exit(code)

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from resonance.config.settings import ADDRESS, PATH, Section, Settings, parse_duration
+from resonance.config.settings import ADDRESS, LIVE, PATH, Section, Settings, parse_duration
 
 PREFIX = "RESONANCE_"
 Shape = Literal["scalar", "duration", "list", "mapping"]
@@ -34,6 +34,7 @@ class Key:
         section: everything before the last dot, "" for a key of the top level.
         optional: whether it may be empty, which means "not set".
         allowed: the values it may have, in words, with literal ones between backticks.
+        live: whether it may change while the server runs.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Key:
     secret: bool
     meaning: str
     allowed: str
+    live: bool
 
     @property
     def leaf(self) -> str:
@@ -123,6 +125,7 @@ def _keys(model: type[Section], prefix: str) -> Iterator[Key]:
             secret=kind is SecretStr,
             meaning=" ".join((field.description or "").split()),
             allowed=_allowed(kind, field.metadata) + (", or nothing" if optional else ""),
+            live=LIVE in field.metadata,
         )
 
 

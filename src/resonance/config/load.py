@@ -31,14 +31,19 @@ class Loaded:
     """A configuration that holds.
 
     Attributes:
-        sources: where each key that was set anywhere got its value from, by dotted key.
+        written: what was written for each key that was set anywhere, and where, by dotted key.
         files: the files that were read, the weakest first.
     """
 
     settings: Settings
     env: str
-    sources: dict[str, str]
+    written: dict[str, Setting]
     files: list[Path]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where each key that was set anywhere got its value from, by dotted key."""
+        return {name: setting.source for name, setting in self.written.items()}
 
 
 def load(
@@ -74,9 +79,7 @@ def load(
     found.take(read_variables(dotenv, str(dotenv_file)))
     found.take(read_variables(environ, "environment"))
     found.take(read_options(options or {}))
-    settings = _check(found)
-    sources = {name: setting.source for name, setting in found.settings.items()}
-    return Loaded(settings, env, sources, [*files, dotenv_file] if dotenv_file.is_file() else files)
+    return Loaded(check(found), env, found.settings, [*files, dotenv_file] if dotenv_file.is_file() else files)
 
 
 def _files(role: Role, folder: Path, env: str) -> Iterator[Path]:
@@ -85,7 +88,8 @@ def _files(role: Role, folder: Path, env: str) -> Iterator[Path]:
         yield folder / f"{name}.{env}.yaml"
 
 
-def _check(found: Found) -> Settings:
+def check(found: Found) -> Settings:
+    """Return the settings that all sources together make. Raises ConfigError with everything that is wrong."""
     try:
         settings = Settings.model_validate(_nested(found.settings))
     except ValidationError as error:

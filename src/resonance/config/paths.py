@@ -12,6 +12,11 @@ def database(settings: Settings) -> Path:
     return settings.store.path or settings.data_dir / "resonance.db"
 
 
+def live_file(settings: Settings) -> Path:
+    """Return the path of the file with live keys."""
+    return settings.live.file or settings.data_dir / "live.yaml"
+
+
 def address(settings: Settings, text: str) -> str:
     """Return where a role listens: a relative path of a unix socket is below the data folder."""
     path = text.removeprefix("unix:")

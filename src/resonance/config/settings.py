@@ -49,6 +49,9 @@ Address = Annotated[str, Field(pattern=ADDRESS)]
 
 Name = Annotated[str, Field(min_length=1)]
 
+LIVE = "live"
+"""Marks a key that may change while the server runs: its readers ask for it each time and keep no copy."""
+
 PlatformId = Annotated[int, Field(ge=0, le=5)]
 
 
@@ -89,21 +92,21 @@ class WsConfig(Section):
     """The server pings a connection that was silent for this long."""
     pong_timeout: Span = 60
     """A connection that was silent for this long is cut."""
-    max_connections: int = Field(100_000, ge=1)
+    max_connections: Annotated[int, LIVE] = Field(100_000, ge=1)
     """Connections one gateway holds; more are refused with 503."""
-    max_connections_per_address: int = Field(0, ge=0)
+    max_connections_per_address: Annotated[int, LIVE] = Field(0, ge=0)
     """Connections from one address; 0 is no limit."""
-    max_connections_per_user: int = Field(50, ge=1)
+    max_connections_per_user: Annotated[int, LIVE] = Field(50, ge=1)
     """Connections of one user on one gateway; the oldest is closed."""
     high_water: int = Field(1_048_576, ge=4096)
     """Bytes that may wait for one client; above it the client is cut as a slow consumer."""
     low_water: int = Field(65_536, ge=1024)
     """Bytes waiting in the kernel's and transport's buffer above which the gateway keeps frames back."""
-    in_flight: int = Field(256, ge=1)
+    in_flight: Annotated[int, LIVE] = Field(256, ge=1)
     """Unanswered messages per connection; then the gateway stops reading from it until answers come."""
     origins: tuple[str, ...] = ()
     """Origins allowed to connect and to call the API from a browser; empty allows all (tokens, no cookies)."""
-    packets_per_second: float = Field(0, ge=0)
+    packets_per_second: Annotated[float, LIVE] = Field(0, ge=0)
     """Packets a connection may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
 
     @model_validator(mode="after")
@@ -138,7 +141,7 @@ class Metrics(Section):
 class Log(Section):
     """Logs, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Annotated[Literal["debug", "info", "warning", "error"], LIVE] = "info"
     """Least level that is written."""
     format: Literal["auto", "json", "console"] = "auto"
     """auto: console on a terminal, JSON elsewhere."""
@@ -214,17 +217,17 @@ class AccountsConfig(Section):
     """Shortest password, in characters."""
     password_max: int = Field(256, ge=8)
     """Longest password, in characters."""
-    max_devices: int = Field(50, ge=1)
+    max_devices: Annotated[int, LIVE] = Field(50, ge=1)
     """Devices per user; the one used longest ago is logged out for a new one."""
     newest_wins: tuple[PlatformId, ...] = ()
     """Platforms (0-5) on which a new login logs the others of the same platform out; others keep all."""
-    attempts_per_account: int = Field(10, ge=1)
+    attempts_per_account: Annotated[int, LIVE] = Field(10, ge=1)
     """Failed logins per account in attempts_window before further ones are refused."""
-    attempts_per_address: int = Field(100, ge=1)
+    attempts_per_address: Annotated[int, LIVE] = Field(100, ge=1)
     """Failed logins per address in attempts_window before further ones are refused."""
     attempts_window: Span = 300
     """The time in which failed logins are counted."""
-    registrations_per_address: int = Field(1000, ge=1)
+    registrations_per_address: Annotated[int, LIVE] = Field(1000, ge=1)
     """Accounts that may be registered from one address in attempts_window."""
     hash_workers: int = Field(2, ge=1)
     """Threads that hash passwords (argon2id)."""
@@ -251,11 +254,11 @@ class FriendsConfig(Section):
 class Groups(Section):
     """Groups."""
 
-    max_members: int = Field(500, ge=2)
+    max_members: Annotated[int, LIVE] = Field(500, ge=2)
     """Members a group may have when its maker says nothing."""
-    members_limit: int = Field(100_000, ge=2)
+    members_limit: Annotated[int, LIVE] = Field(100_000, ge=2)
     """Largest max_members a group may be given."""
-    per_user: int = Field(5_000, ge=1)
+    per_user: Annotated[int, LIVE] = Field(5_000, ge=1)
     """Groups one user may create in all."""
     history: Literal["full", "since_join"] = "since_join"
     """What joiners of a new group see when its maker says nothing."""
@@ -295,27 +298,27 @@ class Dialects(Section):
 class MessagesConfig(Section):
     """The message pipeline."""
 
-    batch_max: int = Field(512, ge=1, le=4096)
+    batch_max: Annotated[int, LIVE] = Field(512, ge=1, le=4096)
     """Messages in one commit at most."""
-    commit_delay: Duration = 0
+    commit_delay: Annotated[Duration, LIVE] = 0
     """Time to wait for a batch to fill; 0 commits what queued during the last commit."""
-    queue_limit: int = Field(20_000, ge=1)
+    queue_limit: Annotated[int, LIVE] = Field(20_000, ge=1)
     """Messages waiting in logic at most; more are refused as busy."""
-    per_user_per_second: float = Field(0, ge=0)
+    per_user_per_second: Annotated[float, LIVE] = Field(0, ge=0)
     """Messages a user may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
 
 
 class Presence(Section):
     """Who is online."""
 
-    offline_delay: Duration = 10
+    offline_delay: Annotated[Duration, LIVE] = 10
     """A user who comes back within this time was never offline to others."""
 
 
 class Receipts(Section):
     """Read receipts."""
 
-    group_limit: int = Field(100, ge=0)
+    group_limit: Annotated[int, LIVE] = Field(100, ge=0)
     """Groups up to this size send receipts to the senders; in larger ones they are asked for."""
     coalesce: Duration = 1
     """One reader's pointer moves within this time become one receipt in a group."""
@@ -324,11 +327,11 @@ class Receipts(Section):
 class HttpLimits(Section):
     """Requests."""
 
-    per_address_per_second: float = Field(0, ge=0)
+    per_address_per_second: Annotated[float, LIVE] = Field(0, ge=0)
     """HTTP requests per second and address on average (bursts of ten seconds' worth); 0 is no limit."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of reverse proxies whose X-Forwarded-For is believed."""
-    max_body: int = Field(1_048_576, ge=1024)
+    max_body: Annotated[int, LIVE] = Field(1_048_576, ge=1024)
     """Largest request body, in bytes."""
 
 
@@ -358,6 +361,51 @@ class Roles(Section):
     """Address of repo: unix:path (relative ones are below data_dir) or host:port."""
 
 
+class EtcdConfig(Section):
+    """etcd, when the registry or live configuration is in it."""
+
+    endpoints: tuple[Address, ...] = ("127.0.0.1:2379",)
+    """Its members; one is used at a time, and the next one once that fails."""
+    prefix: str = Field("/resonance", pattern=PATH)
+    """What all keys begin with; clusters that share an etcd need one each."""
+    timeout: Span = 3
+    """Longest time a call may take."""
+    user: str = ""
+    """User, where etcd asks for one."""
+    password: SecretStr | None = None
+    """Password of the user."""
+    ca: Path | None = None
+    """File with the certificate that etcd's is checked by (PEM); with it connections are encrypted."""
+    certificate: Path | None = None
+    """File with our own certificate, where etcd asks for one (PEM)."""
+    key: Path | None = None
+    """File with the key of our certificate (PEM)."""
+
+
+class RegistryConfig(Section):
+    """How roles find one another when they run as processes of their own."""
+
+    kind: Literal["static", "etcd"] = "static"
+    """static: by `endpoints`; etcd: they register in etcd, and `endpoints` does nothing."""
+    ttl: int = Field(10, ge=2, le=3600)
+    """Seconds after which an instance that died is no longer called."""
+    advertise: Name | None = None
+    """Host by which others reach this process; by default where it listens, and this machine's name if everywhere."""
+    settle: Duration = 0.5
+    """How long a stopping instance goes on after it said that it wants no new work, for callers to hear of it."""
+
+
+class LiveConfig(Section):
+    """Where the keys that may change while the server runs are written; what is there wins over every other place."""
+
+    kind: Literal["file", "etcd"] = "file"
+    """file: in a file that is watched; etcd: below {etcd.prefix}/config/, each by its name, with its value as text."""
+    file: Path | None = None
+    """The file, with keys as in resonance.yaml; the default is live.yaml in data_dir. It need not be there."""
+    interval: Span = 2
+    """Time between two looks at the file."""
+
+
 class Web(Section):
     """The web client."""
 
@@ -378,7 +426,12 @@ class Settings(Section):
     repo_service_name: Name = "repo-service"
     """Name of repo in `endpoints`."""
     endpoints: dict[str, Address] = {"logic-service": "unix:logic.sock", "repo-service": "unix:repo.sock"}
-    """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port."""
+    """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port; several with
+    commas between them. Only with registry.kind static.
+    """
+    registry: RegistryConfig = RegistryConfig()
+    etcd: EtcdConfig = EtcdConfig()
+    live: LiveConfig = LiveConfig()
     roles: Roles = Roles()
     rpc: Rpc = Rpc()
     ws_config: WsConfig = WsConfig()

@@ -26,6 +26,11 @@ Nothing has to be configured. What is, comes from these places; a later one wins
 5. `.env`, which holds `RESONANCE_…` variables only
 6. environment variables
 7. options on the command line
+8. for keys that are marked **live**: `live.yaml` in the data folder, or etcd (`live.kind`)
+
+Live keys change without a restart. What is written in the file that is watched, or below `{etcd.prefix}/config/`, is
+taken over whole or, when anything is wrong with it, not at all; the log says what was applied or refused. Taking a key
+out brings back what the other places say. Move a new file into place, so that nobody reads half of it.
 
 The files are looked for in the current folder, or where `--config` says. `{env}` is `dev` unless `--env` or
 `RESONANCE_ENV` says otherwise. `resonance serve` is every role in one process; it reads `gateway.yaml` and
@@ -40,15 +45,15 @@ every key to start from.
 """
 
 
-def check_lines(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """Yield every key with its effective value, secrets hidden, and where it was set ("" for a default)."""
+def check_lines(loaded: Loaded) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield every key with its value at start, secrets hidden, where it was set ("" for a default), if it is live."""
     for key in keys().values():
         value = _value(loaded.settings, key.name)
         if not isinstance(value, dict):
-            yield key.name, _text(key, value), loaded.sources.get(key.name, "")
+            yield key.name, _text(key, value), loaded.sources.get(key.name, ""), key.live
             continue
         for name, entry in value.items():
-            yield f"{key.name}.{name}", _text(key, entry), loaded.sources.get(f"{key.name}.{name}", "")
+            yield f"{key.name}.{name}", _text(key, entry), loaded.sources.get(f"{key.name}.{name}", ""), key.live
 
 
 def default_yaml() -> str:
@@ -65,6 +70,8 @@ def default_yaml() -> str:
                 lines += [f"{'  ' * depth}# {sections()[section]}", f"{'  ' * depth}{part}:"]
         indent = "  " * len(parts)
         lines += [f"{indent}# {key.meaning}", f"{indent}# Allowed: {_plain(key.allowed)}"]
+        if key.live:
+            lines.append(f"{indent}# Live: may change without a restart.")
         lines.append(f"{indent}{key.leaf}: {_text(key, key.default)}")
     return "\n".join(lines) + "\n"
 
@@ -84,7 +91,8 @@ def docs_markdown() -> str:
 
 def _row(key: Key) -> str:
     default = "(none)" if key.default is None else f"`{_text(key, key.default)}`"
-    cells = (f"`{key.name}`", default, key.meaning, key.allowed, f"`{key.variable}`")
+    meaning = f"{key.meaning} **Live.**" if key.live else key.meaning
+    cells = (f"`{key.name}`", default, meaning, key.allowed, f"`{key.variable}`")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

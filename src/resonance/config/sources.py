@@ -98,6 +98,19 @@ def read_options(values: Mapping[str, str | None]) -> Found:
     return found
 
 
+def read_entries(values: Mapping[str, str], place: str) -> Found:
+    """Read texts by dotted key, from where there are no files. `place` is what their names begin with there."""
+    found = Found({}, [])
+    for name, text in sorted(values.items()):
+        key = keys().get(name)
+        if key is None:
+            hint = similar(name, list(keys())) or "`resonance config docs` lists all keys"
+            found.problems.append(f"{name} is no key ({place}{name}); {hint}")
+        else:
+            _put_text(key, text, f"{place}{name}", found)
+    return found
+
+
 def _put_text(key: Key, text: str, source: str, found: Found) -> None:
     """Read a value that is one text: lists are JSON or separated by commas, mappings are JSON, nothing is nothing."""
     if key.shape == "list":

@@ -18,14 +18,13 @@ class TokenBuckets:
     All that is kept of a bucket is when it will be full again.
 
     Args:
-        rate: tokens per second on average, above 0.
+        rate: returns the tokens per second on average; it may change, and 0 is no limit.
         clock: seconds, monotonic.
         limit: keys remembered at most; the one used longest ago goes, and starts full again.
     """
 
-    def __init__(self, rate: float, clock: Callable[[], float], limit: int = 100_000) -> None:
+    def __init__(self, rate: Callable[[], float], clock: Callable[[], float], limit: int = 100_000) -> None:
         self._rate = rate
-        self._capacity = max(1.0, rate * BURST_SECONDS)
         self._clock = clock
         self._limit = limit
         # key -> when its bucket will be full again, on the clock; the one used longest ago first; absent means full
@@ -33,14 +32,19 @@ class TokenBuckets:
 
     def wait(self, key: str) -> float:
         """Take a token and return 0.0, or take none and return the seconds until there is one."""
+        rate = self._rate()
+        if not rate:
+            return 0.0
+        capacity = max(1.0, rate * BURST_SECONDS)
         now = self._clock()
-        full_at = max(self._full_at.pop(key, now), now)
-        missing = (full_at - now) * self._rate + 1 - self._capacity
+        # under a lower rate it may have been emptier than one of this rate can be
+        full_at = min(max(self._full_at.pop(key, now), now), now + capacity / rate)
+        missing = (full_at - now) * rate + 1 - capacity
         allowed = missing <= _ROUNDING
         if len(self._full_at) >= self._limit:
             del self._full_at[next(iter(self._full_at))]
-        self._full_at[key] = full_at + 1 / self._rate if allowed else full_at
-        return 0.0 if allowed else missing / self._rate
+        self._full_at[key] = full_at + 1 / rate if allowed else full_at
+        return 0.0 if allowed else missing / rate
 
     def take(self, key: str, what: str) -> None:
         """Take a token, or refuse.
@@ -52,6 +56,6 @@ class TokenBuckets:
         if wait:
             raise ServiceError(
                 Code.RATE_LIMITED,
-                f"too many {what}: {self._rate:g} per second are allowed",
+                f"too many {what}: {self._rate():g} per second are allowed",
                 retry_after_ms=int(wait * 1000) + 1,
             )

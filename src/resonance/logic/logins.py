@@ -49,10 +49,10 @@ class Logins:
         self._grace_ms = int(auth.refresh_grace * 1000)
         window_ms = int(accounts.attempts_window * 1000)
         self._failures = LoginThrottle(
-            Throttle(accounts.attempts_per_account, window_ms, monotonic),
-            Throttle(accounts.attempts_per_address, window_ms, monotonic),
+            Throttle(lambda: accounts.attempts_per_account, window_ms, monotonic),
+            Throttle(lambda: accounts.attempts_per_address, window_ms, monotonic),
         )
-        self._registrations = Throttle(accounts.registrations_per_address, window_ms, monotonic)
+        self._registrations = Throttle(lambda: accounts.registrations_per_address, window_ms, monotonic)
 
     async def register(self, wish: Registration) -> Tokens:
         """Create an account and log it in (`Accounts.register`)."""

@@ -62,8 +62,7 @@ class Pipeline:
         self._strangers = friends.strangers
         self._clock = clock
         self._fences = Fences(time.monotonic)
-        rate = settings.per_user_per_second
-        self._buckets = TokenBuckets(rate, time.monotonic) if rate else None
+        self._buckets = TokenBuckets(lambda: settings.per_user_per_second, time.monotonic)
         # items that wait for a commit, in arrival order, each with where its answer goes
         self._queue: deque[tuple[AnswerSink, SendItem]] = deque()
         self._filled = asyncio.Event()
@@ -211,7 +210,8 @@ class Pipeline:
         now = self._clock()
         checked: list[Checked] = []
         forbidden: list[int] = []
-        conversations, buckets = batch.conversations, self._buckets
+        conversations = batch.conversations
+        buckets = self._buckets if charge and self._settings.per_user_per_second else None
         fences = self._fences or None
         for message_id, index in zip(self._ids.take(len(pending)), pending, strict=True):
             item = batch.items[index]
@@ -223,7 +223,7 @@ class Pipeline:
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
                     forbidden.append(index)
                     continue
-                if buckets is not None and charge:
+                if buckets is not None:
                     buckets.take(sender, "messages")
                 check_content(kind, content, extra)
                 conversation_id = cached.id

@@ -41,7 +41,7 @@ class PresenceTracker:
         self._store = store
         self._routes = routes
         self._delivery = delivery
-        self._delay = settings.offline_delay
+        self._settings = settings
         self._clock = clock
         # users whom friends believe to be online
         self._announced: set[str] = set()
@@ -117,7 +117,7 @@ class PresenceTracker:
         timeout = None
         if self._leaving:
             first = next(iter(self._leaving.values()))
-            timeout = max(0.0, first + self._delay - asyncio.get_running_loop().time())
+            timeout = max(0.0, first + self._settings.offline_delay - asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):  # wait_for would swallow a cancellation that comes with the wake-up
                 await self._wake.wait()
@@ -125,7 +125,7 @@ class PresenceTracker:
 
     def _take_gone(self) -> set[str]:
         """Take those out who have had no connection for the whole delay (kept in the order they left)."""
-        until = asyncio.get_running_loop().time() - self._delay
+        until = asyncio.get_running_loop().time() - self._settings.offline_delay
         gone = set()
         for user_id, since in list(self._leaving.items()):
             if since > until:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Callable
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.logic.seams import Clock
@@ -20,12 +21,12 @@ class Throttle:
     """Counts attempts by key; a key's window begins with its first attempt and forgets all of them at its end.
 
     Args:
-        limit: attempts in one window; further ones are refused.
+        limit: returns the attempts in one window; further ones are refused. It may change.
         window_ms: the window's length.
         clock: ms; one that never goes back, or a correction of the time would lock people out for as long.
     """
 
-    def __init__(self, limit: int, window_ms: int, clock: Clock, capacity: int = CAPACITY) -> None:
+    def __init__(self, limit: Callable[[], int], window_ms: int, clock: Clock, capacity: int = CAPACITY) -> None:
         self._limit = limit
         self._window_ms = window_ms
         self._clock = clock
@@ -39,7 +40,7 @@ class Throttle:
             ServiceError: RATE_LIMITED with `retry_after_ms`, when the window is full; nothing was counted.
         """
         ends_at, count = self._current(key)
-        if count >= self._limit:
+        if count >= self._limit():
             wait = ends_at - self._clock()
             raise ServiceError(
                 Code.RATE_LIMITED, f"too many attempts: try again in {-(-wait // 1000)} s", retry_after_ms=wait

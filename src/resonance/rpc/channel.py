@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+import grpc
 import grpc.aio
 
 from resonance.config.settings import Rpc
@@ -56,6 +58,17 @@ def _same(data: bytes) -> bytes:
     return data
 
 
+class Target(Protocol):
+    """Where calls to a service go: one channel, or one of several each time."""
+
+    @property
+    def deadline(self) -> float:
+        """Longest time of a call, in seconds."""
+
+    def pick(self) -> Channel:
+        """Return the channel for the next call. Raises ServiceError UNAVAILABLE when there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A connection to one role; made by `open_channel`.
@@ -83,9 +96,18 @@ class Channel:
         stream: Callable[..., Callable[..., Stream]] = self._channel.stream_stream
         return stream(path, request_serializer=_same, response_deserializer=_same)(metadata=self.metadata())
 
-    async def close(self) -> None:
-        """Close the connection; calls on it end as UNAVAILABLE or DEADLINE."""
-        await self._channel.close()
+    def pick(self) -> Channel:
+        """Return this channel: there is no other."""
+        return self
+
+    @property
+    def broken(self) -> bool:
+        """Whether the last attempt to connect failed and the next one has not succeeded yet."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+
+    async def close(self, grace_s: float | None = None) -> None:
+        """Close the connection; calls on it that last longer than the grace end as UNAVAILABLE or DEADLINE."""
+        await self._channel.close(grace_s)
 
 
 def open_channel(endpoint: str, settings: Rpc) -> Channel:

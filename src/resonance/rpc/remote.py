@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.rpc.channel import Channel, Unary
-from resonance.rpc.methods import Method, methods_of, proxy
+from resonance.rpc.channel import Target
+from resonance.rpc.methods import Method, proxy
 from resonance.rpc.status import error_of, refusal_in
 
 S = TypeVar("S")
@@ -23,33 +23,37 @@ _FIRST_PAUSE_S = 0.05
 _TRANSPORT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
-def remote(abstract: Callable[..., S], channel: Channel) -> S:
-    """Return an object of a service's class that calls it over a channel.
+def remote(abstract: Callable[..., S], target: Target) -> S:
+    """Return an object of a service's class that calls it over a channel, or over one of several each time.
 
-    Every call has the channel's deadline, plus what its own parameter `wait_ms` allows. Where the other process cannot
-    be reached, reads and commands with a caller-made id are tried again, with jittered pauses, within the deadline.
+    Every call has the target's deadline, plus what its own parameter `wait_ms` allows. Where the other process cannot
+    be reached, reads and commands with a caller-made id are tried again, with jittered pauses, within the deadline; so
+    is every call while there is nobody to call.
     Its errors are the target's own, and UNAVAILABLE, DEADLINE or INTERNAL for what happens on the way.
     """
-    caller = _Caller(channel, {name: channel.unary(m.path) for name, m in methods_of(abstract).items()})
-    return proxy(abstract, caller.call)
+    return proxy(abstract, _Caller(target).call)
 
 
 class _Caller:
-    def __init__(self, channel: Channel, calls: dict[str, Unary]) -> None:
-        self._channel = channel
-        self._calls = calls  # by method name
+    def __init__(self, target: Target) -> None:
+        self._target = target
 
     async def call(self, method: Method, arguments: Sequence[object]) -> object:
         request = method.dump_arguments(arguments)
-        metadata = self._channel.metadata()
+        metadata = None
         now = asyncio.get_running_loop().time
-        deadline = now() + self._channel.deadline + method.wait_s(arguments)
+        deadline = now() + self._target.deadline + method.wait_s(arguments)
         for attempt in range(ATTEMPTS):
+            pause = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)
+            last = attempt == ATTEMPTS - 1 or now() + pause >= deadline
             try:
-                response = await self._calls[method.name](request, timeout=deadline - now(), metadata=metadata)
+                channel = self._target.pick()
+                metadata = metadata or channel.metadata()
+                response = await channel.unary(method.path)(request, timeout=deadline - now(), metadata=metadata)
+            except ServiceError:  # nobody to call
+                if last:
+                    raise
             except grpc.aio.AioRpcError as error:
-                pause = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)
-                last = attempt == ATTEMPTS - 1 or now() + pause >= deadline
                 if last or not method.repeatable or not _unreached(error):
                     raise error_of(error) from error
             except asyncio.CancelledError:

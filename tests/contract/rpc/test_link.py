@@ -122,7 +122,7 @@ async def link(request: pytest.FixtureRequest, listen: str) -> AsyncIterator[Lin
             if request.param == "loopback":
                 return LoopbackConnector(logic)
             server = await stack.enter_async_context(serving(listen, link=logic))
-            return GrpcConnector(server.address, SETTINGS)
+            return GrpcConnector(lambda: [server.address], SETTINGS)
 
         yield put
 
@@ -246,7 +246,7 @@ async def test_a_frame_that_no_message_can_carry_is_refused_alone(link: Link) ->
 async def test_a_server_that_dies_is_a_loss(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         await server.terminate()
         await gateway.is_lost.wait()
         await logic.is_lost.wait()
@@ -258,7 +258,7 @@ async def test_a_server_that_dies_is_a_loss(listen: str) -> None:
 async def test_a_closing_server_sends_what_waits_and_drains(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         for n in range(100):
             logic.send(DownBeat(n, n))
         await server.close()
@@ -271,7 +271,7 @@ async def test_a_closing_server_sends_what_waits_and_drains(listen: str) -> None
 async def test_the_link_can_be_opened_again(listen: str) -> None:
     logic = Logic()
     async with serving(listen, link=logic) as server:
-        connector = GrpcConnector(server.address, SETTINGS)
+        connector = GrpcConnector(lambda: [server.address], SETTINGS)
         for n in range(3):
             gateway = Gateway()
             connection = await connector.connect(gateway.on_frame, gateway.on_lost)
@@ -286,7 +286,7 @@ async def test_a_gateway_that_reads_too_slowly_is_cut(listen: str, monkeypatch: 
     monkeypatch.setattr(server_module, "LinkServer", lambda service: LinkServer(service, limit=10_000))
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         for _ in range(20):
             logic.send(Kick(["d" * 1000], 4502))
         await gateway.is_lost.wait()
@@ -299,7 +299,7 @@ async def test_a_gateway_that_reads_too_slowly_is_cut(listen: str, monkeypatch: 
 async def test_a_gateway_whose_own_frames_pile_up_loses_the_link(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connector = GrpcConnector(server.address, SETTINGS, limit=10_000)
+        connector = GrpcConnector(lambda: [server.address], SETTINGS, limit=10_000)
         connection = await connector.connect(gateway.on_frame, gateway.on_lost)
         for _ in range(20):
             connection.send(SendBatch([ITEM._replace(content="x" * 1000)]))
@@ -312,7 +312,7 @@ async def test_a_gateway_whose_own_frames_pile_up_loses_the_link(listen: str) ->
 async def test_connecting_to_nobody_is_unavailable(listen: str) -> None:
     gateway = Gateway()
     with pytest.raises(ServiceError) as caught:
-        await GrpcConnector(listen, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        await GrpcConnector(lambda: [listen], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
     assert caught.value.code is Code.UNAVAILABLE
     assert gateway.losses == 0
 
@@ -320,7 +320,7 @@ async def test_connecting_to_nobody_is_unavailable(listen: str) -> None:
 async def test_a_wrong_secret_opens_no_link(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic, settings=Rpc(secret=SecretStr("right-right-right"))) as server:
-        connector = GrpcConnector(server.address, Rpc(secret=SecretStr("wrong-wrong-wrong")))
+        connector = GrpcConnector(lambda: [server.address], Rpc(secret=SecretStr("wrong-wrong-wrong")))
         with pytest.raises(ServiceError, match="secret") as caught:
             await connector.connect(gateway.on_frame, gateway.on_lost)
     assert caught.value.code is Code.UNAVAILABLE
@@ -332,5 +332,5 @@ async def test_a_role_without_a_link_offers_none(listen: str) -> None:
     server = RpcServer(listen, [], None, SETTINGS)
     await server.start()
     with pytest.raises(ServiceError):
-        await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
     await server.terminate()

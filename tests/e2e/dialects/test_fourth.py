@@ -13,6 +13,7 @@ import websockets
 
 from resonance.config import Settings
 from resonance.config import settings as config
+from resonance.config.load import Loaded
 from resonance.gateway import dialects
 from resonance.node import Node
 from tests.e2e.clients import Socket, people
@@ -33,7 +34,7 @@ async def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         observability=config.Observability(metrics=config.Metrics(port=0)),
     ).model_copy(update={"dialects": spoken})
     ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
-    node = asyncio.create_task(Node("serve", settings, ready.set_result).run())
+    node = asyncio.create_task(Node("serve", Loaded(settings, "dev", {}, []), ready.set_result).run())
     node.add_done_callback(lambda _: ready.cancel())
     async with asyncio.timeout(WAIT_S):
         addresses = await ready

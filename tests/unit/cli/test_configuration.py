@@ -16,7 +16,8 @@ def test_check_shows_what_is_in_effect_and_from_where(run: Run, tmp_path: Path) 
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "# environment prod; files: logic.prod.yaml"
-    assert "messages.batch_max: 9  # logic.prod.yaml, line 2" in lines
+    assert "messages.batch_max: 9  # logic.prod.yaml, line 2; live" in lines
+    assert "messages.queue_limit: 20000  # live" in lines
     assert "accounts.hash_memory_kib: 8  # RESONANCE_ACCOUNTS__HASH_MEMORY_KIB (environment)" in lines
     assert "inbox: on_demand" in lines
 

@@ -12,6 +12,7 @@ import pytest
 from resonance import node
 from resonance.cli.banner import print_banner
 from resonance.config import Settings
+from resonance.config.load import Loaded
 from tests.unit.cli.conftest import Run
 
 ADDRESSES = {"http": "http://127.0.0.1:8080", "metrics": "http://127.0.0.1:9092/metrics"}
@@ -30,8 +31,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     """A node that is ready at once and ends with exit code 7."""
     calls: list[Started] = []
 
-    def start(role: str, settings: Settings, ready: Callable[[dict[str, str]], None]) -> int:
-        calls.append(Started(role, settings))
+    def start(role: str, loaded: Loaded, ready: Callable[[dict[str, str]], None]) -> int:
+        calls.append(Started(role, loaded.settings))
         ready(ADDRESSES)
         return 7
 

@@ -33,11 +33,21 @@ def test_every_key_and_section_says_what_it_means() -> None:
 def test_the_check_names_sources_and_hides_secrets(tmp_path: Path) -> None:
     secret = "s" * 32
     loaded = load(folder=tmp_path, environ={"RESONANCE_AUTH__SECRET": secret, "RESONANCE_INBOX": "eager"})
-    lines = {name: (value, source) for name, value, source in check_lines(loaded)}
+    lines = {name: (value, source) for name, value, source, _ in check_lines(loaded)}
     assert lines["inbox"] == ("eager", "RESONANCE_INBOX (environment)")
     assert lines["auth.secret"] == ("********", "RESONANCE_AUTH__SECRET (environment)")
     assert lines["ws_config.ping_interval"] == ("30s", "")
     assert secret not in str(lines)
+
+
+def test_live_keys_are_told(tmp_path: Path) -> None:
+    live = {name for name, _, _, live in check_lines(load(folder=tmp_path, environ={})) if live}
+    assert "messages.queue_limit" in live
+    assert "service.http_port" not in live
+    page = docs_markdown()
+    for name, key in keys().items():
+        [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert ("**Live.**" in row) == key.live == (name in live)
 
 
 def test_durations_are_printed_as_they_are_read() -> None:

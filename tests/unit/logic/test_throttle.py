@@ -20,7 +20,7 @@ def refused(throttle: Throttle, key: str) -> ServiceError:
 
 def test_the_limit_holds_until_the_window_ends() -> None:
     clock = FakeClock()
-    throttle = Throttle(3, WINDOW_MS, clock)
+    throttle = Throttle(lambda: 3, WINDOW_MS, clock)
     for _ in range(3):
         throttle.enter("ann")
     clock.advance(100)
@@ -33,7 +33,7 @@ def test_the_limit_holds_until_the_window_ends() -> None:
 
 def test_a_refused_attempt_does_not_prolong_the_window() -> None:
     clock = FakeClock()
-    throttle = Throttle(1, WINDOW_MS, clock)
+    throttle = Throttle(lambda: 1, WINDOW_MS, clock)
     throttle.enter("ann")
     for _ in range(100):
         refused(throttle, "ann")
@@ -42,14 +42,14 @@ def test_a_refused_attempt_does_not_prolong_the_window() -> None:
 
 
 def test_keys_do_not_share() -> None:
-    throttle = Throttle(1, WINDOW_MS, FakeClock())
+    throttle = Throttle(lambda: 1, WINDOW_MS, FakeClock())
     throttle.enter("ann")
     throttle.enter("bob")
     refused(throttle, "ann")
 
 
 def test_taken_back_attempts_and_reset_keys_do_not_count() -> None:
-    throttle = Throttle(2, WINDOW_MS, FakeClock())
+    throttle = Throttle(lambda: 2, WINDOW_MS, FakeClock())
     throttle.enter("ann")
     throttle.enter("ann")
     throttle.take_back("ann")
@@ -60,14 +60,14 @@ def test_taken_back_attempts_and_reset_keys_do_not_count() -> None:
 
 
 def test_taking_back_what_was_never_counted_gives_no_credit() -> None:
-    throttle = Throttle(1, WINDOW_MS, FakeClock())
+    throttle = Throttle(lambda: 1, WINDOW_MS, FakeClock())
     throttle.take_back("ann")
     throttle.enter("ann")
     refused(throttle, "ann")
 
 
 def test_memory_is_bounded_and_the_oldest_is_forgotten() -> None:
-    throttle = Throttle(1, WINDOW_MS, FakeClock(), capacity=2)
+    throttle = Throttle(lambda: 1, WINDOW_MS, FakeClock(), capacity=2)
     for key in ("ann", "bob", "cleo"):
         throttle.enter(key)
     assert len(throttle._counts) == 2
@@ -77,7 +77,7 @@ def test_memory_is_bounded_and_the_oldest_is_forgotten() -> None:
 
 
 def logins(clock: FakeClock) -> LoginThrottle:
-    return LoginThrottle(Throttle(2, WINDOW_MS, clock), Throttle(5, WINDOW_MS, clock))
+    return LoginThrottle(Throttle(lambda: 2, WINDOW_MS, clock), Throttle(lambda: 5, WINDOW_MS, clock))
 
 
 def test_an_account_is_throttled_from_everywhere() -> None:

@@ -41,13 +41,13 @@ class Executor:
         self._uplink = uplink
         self._services = services
         self._key_prefix = f"{SERVER_KEY_MARK}{uplink.gateway_id}.{uplink.epoch}"
-        rate = config.packets_per_second
-        self._buckets = TokenBuckets(rate, time.monotonic, config.max_connections) if rate else None
+        self._config = config
+        self._buckets = TokenBuckets(lambda: config.packets_per_second, time.monotonic, config.max_connections)
         self._requests: set[asyncio.Task[None]] = set()
 
     def handle(self, connection: Connection, packet: Command) -> None:
         """Do one packet; whatever is wrong with it is answered."""
-        if self._buckets is not None:
+        if self._config.packets_per_second:
             try:
                 self._buckets.take(str(connection.number), "packets")
             except ServiceError as error:

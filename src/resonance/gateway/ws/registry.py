@@ -52,8 +52,7 @@ class Registry:
         """Take a connection that begins its handshake."""
         self.by_number[connection.number] = connection
         self.by_device.setdefault(connection.principal.caller.device_id, []).append(connection)
-        if self._config.max_connections_per_address:
-            self._addresses[connection.address] += 1
+        self._addresses[connection.address] += 1
 
     def attach(self, connection: Connection) -> Connection | None:
         """Let pushes reach it; return the user's oldest connection when it is one too many."""
@@ -70,7 +69,7 @@ class Registry:
     def remove(self, connection: Connection) -> None:
         """Forget it."""
         self.detach(connection)
-        if self.by_number.pop(connection.number, None) is None or not self._config.max_connections_per_address:
+        if self.by_number.pop(connection.number, None) is None:
             return
         self._addresses[connection.address] -= 1
         if not self._addresses[connection.address]:

@@ -60,15 +60,15 @@ class GroupReceipts(Processor):
     def __init__(self, store: Store, delivery: Delivery, settings: ReceiptSettings) -> None:
         self._store = store
         self._delivery = delivery
-        self._limit = settings.group_limit
+        self._settings = settings
 
     async def process(self, events: Sequence[Event]) -> None:
-        moved = furthest(events)
+        moved, limit = furthest(events), self._settings.group_limit
         states = await self._store.states(sorted({one.conversation_id for one in moved}), [])
         groups = {
             state.conversation.id
             for state in states
-            if state.conversation.kind is ConversationKind.GROUP and state.conversation.member_count <= self._limit
+            if state.conversation.kind is ConversationKind.GROUP and state.conversation.member_count <= limit
         }
         signals = []
         for one in moved:
@@ -82,7 +82,8 @@ class GroupReceipts(Processor):
     async def _senders(self, moved: PointerMoved) -> list[str]:
         first = max(moved.from_seq + 1, moved.read_seq - NEWLY_READ + 1)
         entries = await self._store.entries(moved.conversation_id, first, moved.read_seq)
-        present = {member.user_id for member in await self._store.audience(moved.conversation_id, "", self._limit)}
+        audience = await self._store.audience(moved.conversation_id, "", self._settings.group_limit)
+        present = {member.user_id for member in audience}
         return sorted({entry.sender for entry in entries} & present - {moved.user_id})
 
 

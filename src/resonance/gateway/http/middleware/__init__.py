@@ -23,10 +23,10 @@ from resonance.gateway.http.owned import Refusals
 def install(app: FastAPI, settings: Settings, refusals: Refusals) -> None:
     """Wrap the app. The last one added is the outermost."""
     app.add_middleware(Recover, refusals=refusals)
-    app.add_middleware(BodyLimit, limit=settings.http.max_body, refusals=refusals)
-    if settings.http.per_address_per_second:
-        buckets = TokenBuckets(settings.http.per_address_per_second, time.monotonic)
-        app.add_middleware(RateLimit, buckets=buckets, refusals=refusals)
+    limits = settings.http
+    app.add_middleware(BodyLimit, limit=lambda: limits.max_body, refusals=refusals)
+    buckets = TokenBuckets(lambda: limits.per_address_per_second, time.monotonic)
+    app.add_middleware(RateLimit, buckets=buckets, refusals=refusals)
     app.add_middleware(Cors, origins=settings.ws_config.origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, addresses=ClientAddresses(settings.http.trusted_proxies))

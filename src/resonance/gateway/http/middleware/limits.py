@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,21 +44,21 @@ class BodyLimit:
     (`Expect: 100-continue`), is refused unread all the same.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[], int], refusals: Refusals) -> None:
         self._app = app
-        self._limit = limit
+        self._limit = limit  # bytes; it may change
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, limit = Headers(scope=scope), self._limit()
         announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._limit:
+        if announced.isdecimal() and int(announced) > limit:
             if int(announced) <= READ_ON_MOST and "expect" not in headers:
                 await _read_on(receive)
-            refusal = ServiceError(Code.TOO_LARGE, self._refusal())
+            refusal = ServiceError(Code.TOO_LARGE, _refusal(limit))
             await self._refusals.at(scope["path"], refusal)(scope, receive, send)
             return
         size = 0
@@ -65,15 +67,16 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._limit:
+            if size > limit:
                 # The framework lets only its own exception pass through its reading of the body.
-                raise HTTPException(413, self._refusal())
+                raise HTTPException(413, _refusal(limit))
             return message
 
         await self._app(scope, receive_limited, send)
 
-    def _refusal(self) -> str:
-        return f"the body is over {self._limit} bytes (http.max_body)"
+
+def _refusal(limit: int) -> str:
+    return f"the body is over {limit} bytes (http.max_body)"
 
 
 async def _read_on(receive: Receive) -> None:

@@ -1,0 +1,1 @@
+"""The registry and live configuration in etcd, over stubs of our own."""

@@ -1,0 +1,1 @@
+"""Live configuration in a file that is watched."""

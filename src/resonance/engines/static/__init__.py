@@ -1,0 +1,1 @@
+"""The registry that is written in the configuration."""

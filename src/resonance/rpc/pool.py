@@ -1,0 +1,84 @@
+"""Channels to every instance of a service, as the registry knows them, and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from resonance.config.settings import Rpc
+from resonance.domain.errors import Code, ServiceError
+from resonance.ports.registry import Instance, Watch
+from resonance.rpc.channel import Channel, open_channel
+from resonance.rpc.picking import ranking, willing
+
+
+class Pool:
+    """A channel per address, opened with its first turn and closed when its instance is gone.
+
+    When the registry knows nobody any more, those known before are still called: either they are gone, and calling
+    shows it, or the registry has lost its memory.
+
+    Args:
+        service: its name, for messages.
+    """
+
+    def __init__(self, service: str, watch: Watch, settings: Rpc) -> None:
+        self.deadline = settings.deadline  # longest time of a call, in seconds
+        self._service = service
+        self._watch = watch
+        self._settings = settings
+        self._seen: tuple[Instance, ...] = ()  # the set that `_known` is of
+        self._known: list[Instance] = []  # whom to call; one per address
+        self._turn = 0
+        self._channels: dict[str, Channel] = {}  # by address
+        self._retiring: set[asyncio.Task[None]] = set()  # each closes the channel of an instance that is gone
+
+    def pick(self) -> Channel:
+        """Return the channel whose turn it is: round robin over those that want work and can be reached.
+
+        Raises:
+            ServiceError: UNAVAILABLE, nobody is known.
+        """
+        known = self._willing()
+        self._turn += 1
+        channels = [self._channel(known[(self._turn + ahead) % len(known)].address) for ahead in range(len(known))]
+        return next((channel for channel in channels if not channel.broken), channels[0])
+
+    def addresses(self, key: str) -> list[str]:
+        """Return the addresses of those that want work, in the order in which this key prefers them.
+
+        Raises:
+            ServiceError: UNAVAILABLE, nobody is known.
+        """
+        return [instance.address for instance in ranking(key, self._willing())]
+
+    async def close(self) -> None:
+        """Close every channel; calls on them end as UNAVAILABLE or DEADLINE."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    def _willing(self) -> list[Instance]:
+        self._refresh()
+        if not self._known:
+            raise ServiceError(Code.UNAVAILABLE, f"no instance of {self._service} is known")
+        return self._known
+
+    def _refresh(self) -> None:
+        """Take over a set that has changed."""
+        instances = self._watch.instances
+        if instances is self._seen or not instances:
+            return
+        self._seen = instances
+        self._known = list({instance.address: instance for instance in willing(instances)}.values())
+        addresses = {instance.address for instance in instances}
+        for address in self._channels.keys() - addresses:
+            task = asyncio.create_task(self._channels.pop(address).close(self.deadline))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    def _channel(self, address: str) -> Channel:
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = self._channels[address] = open_channel(address, self._settings)
+        return channel
