@@ -84,7 +84,7 @@ export class Engine {
       db,
       run,
       transmit: (packet) => this.#socket.send(packet),
-      dispatch: (action) => this.#applier.post(action),
+      dispatch: (action) => this.#applier.dispatch(action),
     });
     this.#socket = new Socket({
       url,
