@@ -127,9 +127,11 @@ export class Engine {
 
   /** Log out, and delete what this browser keeps of the user. */
   async logout(): Promise<void> {
-    await this.api.logout();
+    // The server is told meanwhile: until it answers, the same user may be here again, with this database.
+    const told = this.api.logout();
     await this.stop();
     await forget(this.userId);
+    await told;
   }
 
   /** Connect now, instead of when it was planned. */
