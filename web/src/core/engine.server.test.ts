@@ -89,6 +89,9 @@ class Browser {
   }
 }
 
+/** A network in which no logout is ever answered. */
+const mute: typeof fetch = (input, init) =>
+  String(input).endsWith("auth/logout") ? new Promise(() => undefined) : fetch(input, init);
 const texts = (messages: Message[]) => messages.map((message) => message.content);
 const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, index) => index + from);
 
@@ -274,8 +277,6 @@ describe("with a real server", () => {
   });
 
   it("waits for no answer before it forgets: by then somebody may have logged in again", async () => {
-    const mute: typeof fetch = (input, init) =>
-      String(input).endsWith("auth/logout") ? new Promise(() => undefined) : fetch(input, init);
     const api = new Api(new Tokens(memoryStorage()), server.url, mute);
     const user = await api.register({ username: `ann-${crypto.randomUUID().slice(0, 8)}`, password: "correct horse" });
     const ann = Browser.on(api, user.id);
