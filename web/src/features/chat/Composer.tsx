@@ -78,6 +78,7 @@ export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
           className={classes.field}
           classNames={{ input: classes.input }}
           variant="unstyled"
+          dir="auto"
           autosize
           minRows={1}
           maxRows={8}
