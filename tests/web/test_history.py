@@ -45,6 +45,8 @@ async def long_talk(ann: Person, deployment: Deployment, count: int) -> User:
     await socket.close()
     await ann.log_in()
     await ann.open("Writer")
+    await ann.history.get_by_text("entry").first.wait_for()
+    await ann.settled()
     return writer
 
 
@@ -119,7 +121,6 @@ async def test_what_nobody_saw_stays_unread(visit: Visit, deployment: Deployment
     ann = await visit("ann", registered=False)
     writer = await long_talk(ann, deployment, AT_ONCE)
     await expect(ann.history.get_by_text("New messages")).to_be_in_viewport()
-    await ann.settled()
     conversation = (await writer.post("/conversations", user_id=ann.name))["conversation_id"]
 
     async def read() -> list[int]:
