@@ -201,6 +201,13 @@ export class Engine {
     return this.command(() => this.api.openSingle(userId));
   }
 
+  /** Run a command whose answer does not say what it did (friends, requests, blocks): a sync does. */
+  async change<T>(work: () => Promise<T>): Promise<T> {
+    const answer = await work();
+    this.#catchUp.wantSync();
+    return answer;
+  }
+
   /** Run a command that answers with a conversation (making a group, changing settings), and show what it did. Returns the id. */
   async command(work: () => Promise<ConversationView>): Promise<string> {
     const { token: asked, epoch } = await this.db.readMeta();

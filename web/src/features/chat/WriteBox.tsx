@@ -43,7 +43,11 @@ function useClosed({ view }: Conversation) {
     return (
       <div className={classes.closed}>
         {t("chat.blockedPeer")}
-        <Button size="xs" variant="light" onClick={() => void attempt(() => engine.api.unblock(peer.id))}>
+        <Button
+          size="xs"
+          variant="light"
+          onClick={() => void attempt(() => engine.change(() => engine.api.unblock(peer.id)))}
+        >
           {t("chat.unblock")}
         </Button>
       </div>
