@@ -195,6 +195,11 @@ async def test_a_service_pushes_to_many(deployment: Deployment, gateway: Service
     assert "nobody-here" in answer.error
     pushed = await bob.wait_content("by a service")
     assert (pushed.message_id, pushed.seq, pushed.sender, pushed.kind) == (7, 1, ann.name, "image")
+    ahead = make("PushMessage", msg_id=8, seq_id=5, session_id=session_id, from_username=ann.name, content="ahead")
+    await gateway.call(f"{PUSH}/Push", make("PushRequest", to_usernames=[bob.name], message=ahead), "PushResponse")
+    await bob.wait_content("ahead")
+    await ann.send(session_id, "the real one")
+    assert (await bob.wait_content("the real one")).seq == 1, "what a service pushed took nobody's turn"
 
 
 async def test_a_stream_of_pushes(deployment: Deployment, gateway: Service) -> None:
