@@ -281,8 +281,8 @@ class OpenConversation(Section):
 class Dialects(Section):
     """The protocols of other systems, whose clients work unmodified (docs/dialects.md)."""
 
-    enabled: tuple[Literal["resonance", "nexo", "gochat"], ...] = ("resonance", "nexo", "gochat")
-    """Which are spoken, beside the native one."""
+    enabled: tuple[Name, ...] = ("all",)
+    """Which are spoken, beside the native one: resonance, nexo, gochat, or all that there are."""
     grpc_listen: Address | None = None
     """Where `resonance serve` offers other systems' gRPC names: unix:path (relative ones are below data_dir) or
     host:port. Unset: nowhere. Roles that run on their own offer them at their own addresses.
