@@ -30,7 +30,6 @@ from structlog.testing import capture_logs
 from resonance._proto.gateway.v1 import api_pb2
 from resonance.config import Settings
 from resonance.config import settings as config
-from resonance.domain.errors import Code
 from resonance.gateway.dialect import Dialect
 from resonance.gateway.dialects import enabled
 from tests.e2e.dialects.resonance_messages import CLASSES
@@ -84,7 +83,7 @@ def _check_gochat(path: str, response: httpx2.Response) -> None:
     assert answer["success"] is (response.status_code < 300), path
     if not answer["success"]:
         assert answer["message"]
-        assert Code.of(answer["code"]).value.status < 500
+        assert answer["code"].isupper()
 
 
 CHECKS: dict[str, Check] = {"resonance": _check_resonance, "nexo": _check_nexo, "gochat": _check_gochat}
