@@ -45,6 +45,8 @@ async def long_talk(ann: Person, deployment: Deployment, count: int) -> User:
     await socket.close()
     await ann.log_in()
     await ann.open("Writer")
+    await ann.history.get_by_text("entry").first.wait_for()
+    await ann.settled()
     return writer
 
 
@@ -113,3 +115,44 @@ async def test_the_tail_is_followed_only_by_who_is_there(visit: Visit, deploymen
     await ann.page.get_by_role("button", name="Jump to newest").click()
     await expect(ann.message("not followed")).to_be_in_viewport()
     await socket.close()
+
+
+async def test_what_nobody_saw_stays_unread(visit: Visit, deployment: Deployment) -> None:
+    ann = await visit("ann", registered=False)
+    writer = await long_talk(ann, deployment, AT_ONCE)
+    await expect(ann.history.get_by_text("New messages")).to_be_in_viewport()
+    conversation = (await writer.post("/conversations", user_id=ann.name))["conversation_id"]
+
+    async def read() -> list[int]:
+        readers = (await writer.get(f"/conversations/{conversation}/readers?seq=1"))["readers"]
+        return [reader["read_seq"] for reader in readers if reader["user_id"] == ann.name]
+
+    await expect(ann.unread("Writer", AT_ONCE)).to_be_visible()
+    assert await read() == []
+    await ann.history.focus()
+    await ann.page.keyboard.press("End")
+    await expect(ann.unread("Writer", AT_ONCE)).to_be_hidden()
+    async with asyncio.timeout(20):
+        while await read() != [AT_ONCE]:
+            await ann.frame()
+
+
+async def test_what_comes_behind_the_details_stays_unread(visit: Visit, deployment: Deployment) -> None:
+    ann, bob = await visit("ann", viewport={"width": 390, "height": 844}), await visit("bob")
+    await bob.find(ann.title)
+    for number in range(40):
+        await bob.say(f"seen {number}")
+    await expect(bob.state("seen 39", "Sent")).to_be_visible()
+    await ann.open(bob.title)
+    await ann.history.focus()
+    await ann.page.keyboard.press("End")
+    await expect(bob.state("seen 39", "Read")).to_be_visible()
+    await ann.page.get_by_role("button", name="Details").click()
+    await expect(ann.box).to_be_hidden()
+    await bob.say("behind")
+    await expect(ann.page).to_have_title("(1) Resonance")
+    await ann.at_rest()
+    await expect(bob.state("behind", "Sent")).to_be_visible()
+    await ann.page.get_by_role("button", name="Back").last.click()
+    await expect(ann.message("behind")).to_be_in_viewport()
+    await expect(bob.state("behind", "Read")).to_be_visible()

@@ -44,6 +44,35 @@ async def test_friends_see_each_other_online(visit: Visit) -> None:
     await expect(ann.page.get_by_role("button", name="Add friend")).to_be_visible()
 
 
+async def test_requests_are_shown_to_both_and_gone_when_declined(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await ann.page.get_by_role("link", name="Contacts").click()
+    await ann.page.get_by_label("Find people").fill(bob.title)
+    await ann.page.get_by_role("link", name=bob.title).click()
+    await ann.page.get_by_role("button", name="Add friend").click()
+    await ann.page.get_by_role("dialog").get_by_role("button", name="Send request").click()
+    await ann.page.get_by_label("Find people").fill("")
+    await expect(ann.page.get_by_role("region", name="Sent")).to_contain_text("Waiting for an answer")
+    await bob.page.get_by_role("link", name="Contacts").click()
+    received = bob.page.get_by_role("region", name="Received")
+    await received.get_by_role("button", name="Decline").click()
+    await expect(received).to_be_hidden()
+
+
+async def test_a_link_is_followed_after_the_login(visit: Visit) -> None:
+    ann = await visit("ann")
+    await ann.page.get_by_role("link", name="Settings").click()
+    await ann.page.get_by_role("button", name="Log out").click()
+    await ann.page.get_by_role("dialog").get_by_role("button", name="Log out").click()
+    await ann.page.get_by_role("heading", name="Welcome back").wait_for()
+    await ann.page.goto(f"{ann.url}/app/settings/devices")
+    await ann.page.get_by_role("heading", name="Welcome back").wait_for()
+    await ann.page.get_by_label("Username").fill(ann.name)
+    await ann.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await ann.page.get_by_role("button", name="Log in").click()
+    await expect(ann.page.get_by_role("heading", name="Devices", level=1)).to_be_visible()
+
+
 async def test_blocks_are_listed_and_undone(visit: Visit) -> None:
     ann, bob = await visit("ann"), await visit("bob")
     await ann.find(bob.title)

@@ -90,6 +90,9 @@ async def test_the_life_of_a_login(deployment: Deployment, roles: Roles) -> None
     await refused(other, grpc.StatusCode.PERMISSION_DENIED)
     assert (await logic.call(f"{auth}/Logout", user_id=name, access_token=renewed.access_token)).success
     assert not (await logic.call(f"{auth}/ValidateToken", access_token=renewed.access_token)).valid
+    (user,) = await people(deployment, "user")
+    for method in ("Login", "Register", "GuestLogin"):
+        await refused(logic.call(f"{auth}/{method}", _token=user.token), grpc.StatusCode.PERMISSION_DENIED)
     guest = await logic.call(f"{auth}/GuestLogin", nickname="Passer-by")
     assert (await api(deployment.url, "GET", "/user/info", guest.access_token))["isGuest"]
 

@@ -81,10 +81,18 @@ async def test_files_are_kept_for_ever_and_compressed_where_that_is_read(built: 
 
 
 async def test_files_without_a_hash_are_checked_each_time(built: Path) -> None:
-    answer = await opened(built).client.get("/app/icon.svg")
+    door = opened(built)
+    answer = await door.client.get("/app/icon.svg")
     assert answer.headers["content-type"] == "image/svg+xml"
     assert answer.headers["cache-control"] == "no-cache"
-    assert "etag" in answer.headers
+    again = await door.client.get("/app/icon.svg", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == "no-cache"
+
+
+async def test_the_head_of_the_page_can_be_asked_for(built: Path) -> None:
+    answer = await opened(built).client.head("/app/")
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 @pytest.mark.parametrize("path", ["assets/gone-1.js", "assets/", "assets/a-1.js.gz", "assets/../.stamp"])

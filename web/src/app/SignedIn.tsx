@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "react";
-import { Navigate, Route, Routes } from "react-router";
+import { Navigate, Route, Routes, useLocation } from "react-router";
 import { ChatsPage } from "@/features/chat/ChatsPage";
 import { PeopleProvider } from "@/features/people/PeopleProvider";
 import { Shell } from "./Shell";
@@ -21,10 +21,16 @@ export function SignedIn() {
             <Route path="contacts/:userId" element={<ContactsPage />} />
             <Route path="settings" element={<SettingsPage />} />
             <Route path="settings/:section" element={<SettingsPage />} />
-            <Route path="*" element={<Navigate to="/" replace />} />
+            <Route path="*" element={<ToWhereTheyWanted />} />
           </Route>
         </Routes>
       </Suspense>
     </PeopleProvider>
   );
+}
+
+/** Away from the login: to the page that led there, if one did. */
+function ToWhereTheyWanted() {
+  const state = useLocation().state as { from?: string } | null;
+  return <Navigate to={state?.from ?? "/"} replace />;
 }

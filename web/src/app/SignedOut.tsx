@@ -1,4 +1,4 @@
-import { Navigate, Route, Routes } from "react-router";
+import { Navigate, Route, Routes, useLocation } from "react-router";
 import { Login } from "@/features/account/Login";
 import { Register } from "@/features/account/Register";
 
@@ -8,7 +8,12 @@ export function SignedOut() {
     <Routes>
       <Route path="login" element={<Login />} />
       <Route path="register" element={<Register />} />
-      <Route path="*" element={<Navigate to="/login" replace />} />
+      <Route path="*" element={<ToLogin />} />
     </Routes>
   );
+}
+
+/** To the login, remembering where somebody wanted to go. */
+function ToLogin() {
+  return <Navigate to="/login" replace state={{ from: useLocation().pathname }} />;
 }

@@ -3,15 +3,17 @@ import type { Api } from "./api";
 import { Backoff } from "./backoff";
 import type { Database } from "./db";
 import { asApiError } from "./errors";
-import type { Action } from "./model";
+import type { Action, Conversation } from "./model";
 import { missing, older, pieceOf, type PieceRequest } from "./rows";
+import { isEmpty } from "./segment";
 import type { MessagePage } from "./types";
 
 /** Milliseconds that a push may lack its predecessor before it is pulled: an ack may overtake a push. */
 const GAP_GRACE = 50;
-/** Entries in a pull, and in a page of history. */
+/** Entries in a pull, and in a page of history; the first page is longer where more is unread, up to what the server gives. */
 const PULL = 500;
 const PAGE = 60;
+const MAX_PAGE = 200;
 const PARALLEL_PULLS = 4;
 
 export interface CatchUpOptions {
@@ -172,7 +174,7 @@ export class CatchUp {
     const page: MessagePage =
       "begin" in request
         ? await this.#options.api.range(conversationId, request.begin, PULL)
-        : await this.#options.api.history(conversationId, request.before, PAGE);
+        : await this.#options.api.history(conversationId, request.before, pageFor(row));
     await this.#options.dispatch({ type: "piece", piece: pieceOf(row, epoch, page) });
   }
 
@@ -204,4 +206,9 @@ export class CatchUp {
       this.#sleeps.add(wake);
     });
   }
+}
+
+/** How many entries to ask for: first of all what is unread, with the last one that was read. */
+function pageFor(row: Conversation): number {
+  return isEmpty(row) ? Math.min(MAX_PAGE, Math.max(PAGE, row.visibleSeq - row.readSeq + 1)) : PAGE;
 }

@@ -89,6 +89,9 @@ class Browser {
   }
 }
 
+/** A network in which no logout is ever answered. */
+const mute: typeof fetch = (input, init) =>
+  String(input).endsWith("auth/logout") ? new Promise(() => undefined) : fetch(input, init);
 const texts = (messages: Message[]) => messages.map((message) => message.content);
 const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, index) => index + from);
 
@@ -271,5 +274,14 @@ describe("with a real server", () => {
     await ann.engine.logout();
     expect(ann.engine.api.tokens.session).toBeNull();
     expect(await Dexie.exists(`resonance-${ann.engine.userId}`)).toBe(false);
+  });
+
+  it("waits for no answer before it forgets: by then somebody may have logged in again", async () => {
+    const api = new Api(new Tokens(memoryStorage()), server.url, mute);
+    const user = await api.register({ username: `ann-${crypto.randomUUID().slice(0, 8)}`, password: "correct horse" });
+    const ann = Browser.on(api, user.id);
+    await ann.connection("online");
+    void ann.engine.logout();
+    await expect.poll(() => Dexie.exists(`resonance-${user.id}`)).toBe(false);
   });
 });

@@ -84,7 +84,7 @@ export class Engine {
       db,
       run,
       transmit: (packet) => this.#socket.send(packet),
-      dispatch: (action) => this.#applier.post(action),
+      dispatch: (action) => this.#applier.dispatch(action),
     });
     this.#socket = new Socket({
       url,
@@ -127,9 +127,11 @@ export class Engine {
 
   /** Log out, and delete what this browser keeps of the user. */
   async logout(): Promise<void> {
-    await this.api.logout();
+    // The server is told meanwhile: until it answers, the same user may be here again, with this database.
+    const told = this.api.logout();
     await this.stop();
     await forget(this.userId);
+    await told;
   }
 
   /** Connect now, instead of when it was planned. */
@@ -197,6 +199,13 @@ export class Engine {
   /** The conversation with somebody, made when there is none. Returns its id. */
   openWith(userId: string): Promise<string> {
     return this.command(() => this.api.openSingle(userId));
+  }
+
+  /** Run a command whose answer does not say what it did (friends, requests, blocks): a sync does. */
+  async change<T>(work: () => Promise<T>): Promise<T> {
+    const answer = await work();
+    this.#catchUp.wantSync();
+    return answer;
   }
 
   /** Run a command that answers with a conversation (making a group, changing settings), and show what it did. Returns the id. */

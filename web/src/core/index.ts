@@ -25,7 +25,8 @@
  *
  * What the user does: `engine.send`, `resend`, `discard`, `markRead`, `typing`, `open` (which conversation is looked at),
  * `openWith` (somebody), `know` (whose profiles are wanted), and for everything else `api`. A command that answers with a conversation is run by
- * `engine.command(() => api.createGroup(…))`, so that what it did shows at once.
+ * `engine.command(() => api.createGroup(…))`, so that what it did shows at once; one about friends, requests or blocks by
+ * `engine.change(() => api.block(…))`.
  */
 export { Api } from "./api";
 export { activity, Database, type Draft } from "./db";

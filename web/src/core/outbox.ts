@@ -18,8 +18,8 @@ export interface OutboxOptions {
   db: Database;
   /** Send a packet on the present connection; says whether there is one. */
   transmit(packet: ClientPacket): boolean;
-  /** Have an action applied. */
-  dispatch(action: Action): void;
+  /** Have an action applied, and wait until it is. */
+  dispatch(action: Action): Promise<unknown>;
   /** Run something that nobody waits for. */
   run(work: () => Promise<unknown>): void;
 }
@@ -138,16 +138,25 @@ export class Outbox {
 
   /** Take the answer to a message. */
   acked(ack: Acked): void {
-    this.#flying.delete(ack.key);
     const attempts = (this.#attempts.get(ack.key) ?? 0) + 1;
     if (ack.code && ack.retry && attempts < MAX_ATTEMPTS) {
+      this.#flying.delete(ack.key);
       this.#attempts.set(ack.key, attempts);
       this.#later();
       return;
     }
     this.#attempts.delete(ack.key);
     if (!ack.code) this.#hold.succeeded();
-    this.#options.dispatch({ type: "ack", ack });
+    this.#options.run(() => this.#settle(ack));
+  }
+
+  /** Have an answer applied. Until it is, the message is queued in the database, and would be sent again. */
+  async #settle(ack: Acked): Promise<void> {
+    try {
+      await this.#options.dispatch({ type: "ack", ack });
+    } finally {
+      this.#flying.delete(ack.key);
+    }
     this.flush();
   }
 
@@ -156,7 +165,7 @@ export class Outbox {
     const read = this.#reads.get(ref);
     if (!read) return;
     this.#reads.delete(ref);
-    this.#options.dispatch({ type: "readAck", ...read, readSeq });
+    this.#options.run(() => this.#options.dispatch({ type: "readAck", ...read, readSeq }));
   }
 
   /** Take that a packet was refused; only reads are refused like that. */
@@ -164,8 +173,9 @@ export class Outbox {
     const read = this.#reads.get(ref);
     if (!read) return;
     this.#reads.delete(ref);
+    const { conversationId } = read;
     if (retry) this.#later();
-    else this.#options.dispatch({ type: "readRefused", conversationId: read.conversationId });
+    else this.#options.run(() => this.#options.dispatch({ type: "readRefused", conversationId }));
   }
 
   /** Leave a server in need alone for a while. */

@@ -73,15 +73,19 @@ class _File:
     compressed: Path | None
     media_type: str
 
-    def respond(self, name: str, accepted: Headers) -> Response:
+    def respond(self, name: str, asked: Headers) -> Response:
+        """Return the file in the form that the browser takes, or that it has that form already."""
+        path = self.path
         headers = {"Cache-Control": _FOREVER if name.startswith(_HASHED) else _CHECKED}
-        if self.compressed is None:
-            return FileResponse(self.path, media_type=self.media_type, headers=headers)
-        headers["Vary"] = "Accept-Encoding"
-        if "gzip" not in accepted.get("accept-encoding", ""):
-            return FileResponse(self.path, media_type=self.media_type, headers=headers)
-        headers["Content-Encoding"] = "gzip"
-        return FileResponse(self.compressed, media_type=self.media_type, headers=headers)
+        if self.compressed is not None:
+            headers["Vary"] = "Accept-Encoding"
+            if "gzip" in asked.get("accept-encoding", ""):
+                path = self.compressed
+                headers["Content-Encoding"] = "gzip"
+        response = FileResponse(path, media_type=self.media_type, headers=headers, stat_result=path.stat())
+        if asked.get("if-none-match") == response.headers["etag"]:
+            return Response(status_code=304, headers=headers | {"ETag": response.headers["etag"]})
+        return response
 
 
 class WebClient:
@@ -141,7 +145,7 @@ def install(app: FastAPI, config: Web) -> None:
     async def bare() -> RedirectResponse:
         return RedirectResponse(f"{PATH}/")
 
-    @app.get(f"{PATH}/{{name:path}}", include_in_schema=False)
+    @app.api_route(f"{PATH}/{{name:path}}", methods=["GET", "HEAD"], include_in_schema=False)
     async def respond(name: str, request: Request) -> Response:
         if client is None:
             return PlainTextResponse(

@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
 from resonance.domain.content import KIND_NAMES
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
+from resonance.gateway.dialects.gochat.servants.pusher import read_signal
 from resonance.gateway.dialects.gochat.tables import (
     KIND_NUMBERS,
     ROLES,
@@ -29,6 +31,7 @@ from resonance.gateway.dialects.gochat.tables import (
 )
 from resonance.gateway.ws.commands import Refused
 from resonance.protocol.commands import Chat, Pulse, Read
+from resonance.protocol.packets import BINARY
 
 CODEC = GoChatCodec()
 ENTRY = Entry("si_ann_bob", 5, 2**60 + 1, "ann", "k", 1, "hello", "", 5, 1_795_427_207_929)
@@ -173,3 +176,24 @@ def test_system_entries_are_worded(content: str, expected: str) -> None:
 def test_ids_of_requests_name_both() -> None:
     assert request_parties(request_id("ann", "bob")) == ("ann", "bob")
     assert request_parties("ann") == ("ann", "")
+
+
+_FIELDS = ["user_id", "userId", "online", "conversation_id", "group_id", "seq_id", "members", "action", "message"]
+_TYPES = ["friend.status.changed", "message.receipt.updated", "group.member.changed", "friend.added", "x"]
+
+
+@given(
+    st.sampled_from(_TYPES),
+    st.dictionaries(st.sampled_from(_FIELDS), st.one_of(_VALUES, st.booleans(), st.lists(_VALUES, max_size=2))),
+    st.integers(-(2**63), 2**63 - 1),
+)
+@example("friend.status.changed", {"user_id": "ann", "online": True}, 2**63 - 1)
+@example("message.receipt.updated", {"user_id": "ann", "conversation_id": "c", "seq_id": 2**63}, 0)
+def test_whatever_a_service_pushes_can_be_told_to_everybody(kind: str, payload: dict[str, Any], timestamp: int) -> None:
+    try:
+        signal = read_signal(SystemSignal(signal_type=kind, payload=json.dumps(payload), timestamp=timestamp))
+    except ServiceError as error:
+        assert error.code is Code.INVALID_ARGUMENT  # noqa: PT017
+        return
+    assert CODEC.signal(signal)
+    assert BINARY.signal(signal)

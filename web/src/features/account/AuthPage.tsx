@@ -2,7 +2,7 @@ import { Alert, Anchor, Button, Paper, Stack, Text, Title } from "@mantine/core"
 import { CircleAlert } from "lucide-react";
 import type { ReactNode, SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 import { Logo } from "@/ui/Logo";
 import { AppearanceButtons } from "./AppearanceButtons";
 import classes from "./AuthPage.module.css";
@@ -21,6 +21,8 @@ interface Props {
 /** The frame of the two pages that can be seen without an account. */
 export function AuthPage({ title, text, submit, busy, error, other, onSubmit, children }: Props) {
   const { t } = useTranslation();
+  // Where somebody wanted to go is not forgotten on the way.
+  const { state } = useLocation();
   const submitted = (event: SubmitEvent) => {
     event.preventDefault();
     onSubmit();
@@ -49,7 +51,7 @@ export function AuthPage({ title, text, submit, busy, error, other, onSubmit, ch
         </Stack>
         <Text ta="center" mt="lg" size="sm" c="var(--text-dim)">
           {other.question}{" "}
-          <Anchor component={Link} to={other.to} c="var(--accent)" fw={600} underline="always">
+          <Anchor component={Link} to={other.to} state={state} c="var(--accent)" fw={600} underline="always">
             {other.link}
           </Anchor>
         </Text>

@@ -28,6 +28,11 @@ function bubble(over: Partial<ChatEntry>, props: Partial<Parameters<typeof Bubbl
 }
 
 describe("a message", () => {
+  it("is written in the direction of its own language", () => {
+    bubble({ content: "שלום!" });
+    expect(screen.getByText("שלום!").closest("[dir]")?.getAttribute("dir")).toBe("auto");
+  });
+
   it.each([
     ["sending", "Sending"],
     ["sent", "Sent"],

@@ -2,6 +2,7 @@ import { Textarea } from "@mantine/core";
 import { SendHorizontal } from "lucide-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { MAX_TEXT } from "@/gen/catalogue";
 import { IconButton } from "@/ui/IconButton";
 import classes from "./Composer.module.css";
 import { EmojiPicker } from "./EmojiPicker";
@@ -11,13 +12,13 @@ interface Props {
   draft: string;
   onDraft: (text: string) => void;
   onTyping: () => void;
-  onSend: (text: string) => void;
+  /** Says whether it was queued. */
+  onSend: (text: string) => Promise<boolean>;
 }
 
-/** What the server takes at most, in bytes of UTF-8 (`limits.max_content`). */
-export const MAX_BYTES = 16 * 1024;
 const TYPING_EVERY_MS = 3_000;
-const encoder = new TextEncoder();
+/** The key of a key that an input method took. */
+const TAKEN = 229;
 
 /** Where messages are written: Enter sends, Shift+Enter starts a line, and what is left unsent is kept. */
 export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
@@ -29,29 +30,35 @@ export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
   }, []);
 
-  const change = (value: string) => {
+  const content = text.trim();
+  // Code points, as the server counts them.
+  const over = content.length > MAX_TEXT ? [...content].length - MAX_TEXT : 0;
+  const ready = content !== "" && over <= 0;
+  const keep = (value: string) => {
     setText(value);
     onDraft(value);
+  };
+  const change = (value: string) => {
+    keep(value);
     if (value && Date.now() - told.current > TYPING_EVERY_MS) {
       told.current = Date.now();
       onTyping();
     }
   };
-  const over = encoder.encode(text).length - MAX_BYTES;
-  const ready = text.trim() !== "" && over <= 0;
-  const send = () => {
+  const send = async () => {
     if (!ready) return;
-    onSend(text.trim());
     told.current = 0;
-    setText("");
-    onDraft("");
+    keep("");
     input.current?.focus();
+    const queued = await onSend(content);
+    if (!queued && !input.current?.value) keep(content);
   };
   const pressed = (event: KeyboardEvent) => {
     // while an input method composes, Enter chooses a word: it must not send half of one
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    const composing = event.nativeEvent.isComposing || event.keyCode === TAKEN;
+    if (event.key !== "Enter" || event.shiftKey || composing) return;
     event.preventDefault();
-    send();
+    void send();
   };
   const insert = (emoji: string) => {
     const { selectionStart: from = text.length, selectionEnd: to = text.length } = input.current ?? {};
@@ -71,6 +78,7 @@ export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
           className={classes.field}
           classNames={{ input: classes.input }}
           variant="unstyled"
+          dir="auto"
           autosize
           minRows={1}
           maxRows={8}
@@ -90,7 +98,7 @@ export function Composer({ draft, onDraft, onTyping, onSend }: Props) {
           radius="xl"
           size={38}
           disabled={!ready}
-          onClick={send}
+          onClick={() => void send()}
         />
       </div>
       {over > 0 && (

@@ -40,7 +40,9 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
     paddingEnd: 10,
   });
   const toEnd = useCallback(() => virtualizer.scrollToEnd(), [virtualizer]);
-  useOpenAt(rows, virtualizer);
+  // Until then there is no end, but a place where it will be.
+  const filled = rows.some((row) => row.kind === "message" || row.kind === "system");
+  useOpenAt(rows, filled, virtualizer);
   useFollowOwn(rows, toEnd);
 
   const items = virtualizer.getVirtualItems();
@@ -50,11 +52,19 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
   }, [top, rows, onNearTop]);
 
   // The virtualizer hears of the scrolling only after React has.
-  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: UIEvent) =>
-    setAtEnd(scrollHeight - scrollTop - clientHeight <= AT_END_PX);
+  const scrolled = ({ currentTarget }: UIEvent) => {
+    const end = showsEnd(currentTarget);
+    setAtEnd(end);
+    if (end && filled) onAtEnd();
+  };
   useEffect(() => {
-    if (atEnd && rows.length > 0) onAtEnd();
-  }, [atEnd, rows, onAtEnd]);
+    const log = scroller.current;
+    if (!log || !filled) return undefined;
+    // Told when the new rows are laid out, and when what hid the history has gone.
+    const observer = new ResizeObserver(() => showsEnd(log) && onAtEnd());
+    observer.observe(log);
+    return () => observer.disconnect();
+  }, [rows, filled, onAtEnd]);
 
   return (
     <div className={classes.frame}>
@@ -92,6 +102,11 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
   );
 }
 
+/** Whether the end of the history is on the screen; a history that is hidden behind something has no height. */
+function showsEnd({ scrollHeight, scrollTop, clientHeight }: Element): boolean {
+  return clientHeight > 0 && scrollHeight - scrollTop - clientHeight <= AT_END_PX;
+}
+
 /** Home and End go to the ends of what is loaded, as in any document. */
 function jump(event: KeyboardEvent, toEnd: () => void, toStart: () => void): void {
   if (event.key !== "End" && event.key !== "Home") return;
@@ -100,9 +115,12 @@ function jump(event: KeyboardEvent, toEnd: () => void, toStart: () => void): voi
 }
 
 /** Opens the history at what is new, or at its end. */
-function useOpenAt(rows: readonly Row[], virtualizer: ReturnType<typeof useVirtualizer<HTMLDivElement, Element>>) {
+function useOpenAt(
+  rows: readonly Row[],
+  filled: boolean,
+  virtualizer: ReturnType<typeof useVirtualizer<HTMLDivElement, Element>>,
+) {
   const opened = useRef(false);
-  const filled = rows.some((row) => row.kind === "message" || row.kind === "system");
   useEffect(() => {
     if (opened.current || !filled) return;
     opened.current = true;

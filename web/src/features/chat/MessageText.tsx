@@ -6,7 +6,7 @@ import { isLargeEmoji, piecesOf } from "./links";
 export const MessageText = memo(function MessageText({ content }: { content: string }) {
   if (isLargeEmoji(content)) return <span className={classes.largeEmoji}>{content}</span>;
   return (
-    <span className={classes.text}>
+    <span className={classes.text} dir="auto">
       {piecesOf(content).map(({ at, text, href }) =>
         href ? (
           <a key={at} href={href} target="_blank" rel="noopener noreferrer nofollow">

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useEngine } from "@/app/engine";
 import type { Conversation } from "@/core";
 import { usePeople } from "@/features/people/people";
-import { attempt, sayError } from "@/ui/say";
+import { attempt } from "@/ui/say";
 import { clock } from "@/ui/time";
 import { useNow } from "@/ui/useNow";
 import classes from "./ChatPane.module.css";
@@ -23,7 +23,7 @@ export function WriteBox({ row }: { row: Conversation }) {
       draft={draft}
       onDraft={(text) => void engine.db.setDraft(row.id, text)}
       onTyping={() => engine.typing(row.id)}
-      onSend={(text) => void engine.send(row.id, text).catch(sayError)}
+      onSend={(text) => attempt(() => engine.send(row.id, text))}
     />
   );
 }
@@ -43,7 +43,11 @@ function useClosed({ view }: Conversation) {
     return (
       <div className={classes.closed}>
         {t("chat.blockedPeer")}
-        <Button size="xs" variant="light" onClick={() => void attempt(() => engine.api.unblock(peer.id))}>
+        <Button
+          size="xs"
+          variant="light"
+          onClick={() => void attempt(() => engine.change(() => engine.api.unblock(peer.id)))}
+        >
           {t("chat.unblock")}
         </Button>
       </div>

@@ -14,7 +14,7 @@ describe("a system entry", () => {
   it.each([
     [{ action: "created", actor: "ann", users: [], count: 0 }, "Ann created the group"],
     [{ action: "joined", actor: "ann", users: ["ann"], count: 1 }, "Ann joined"],
-    [{ action: "joined", actor: "ann", users: ["bob", "me"], count: 2 }, "Ann added Bob, You"],
+    [{ action: "joined", actor: "ann", users: ["bob", "me"], count: 2 }, "Ann added Bob, you"],
     [{ action: "joined", actor: "ann", users: ["bob", "cid", "dan", "eve"], count: 9 }, "Ann added Bob, Cid, dan +6"],
     [{ action: "kicked", actor: "me", users: ["bob"], count: 1 }, "You removed Bob"],
     [{ action: "transferred", actor: "ann", users: ["bob"], count: 1 }, "Ann made Bob the owner"],

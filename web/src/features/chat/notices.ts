@@ -27,10 +27,13 @@ const SHOWN = 3;
 export function noticeText(content: string, people: People, t: TFunction): string {
   const notice = parseNotice(content);
   if (!notice) return t("system.other");
-  const name = (id: string) => (id === people.me ? t("common.you") : people.nameOf(id));
-  const named = notice.users.slice(0, SHOWN).map(name);
+  const name = (id: string, you: string) => (id === people.me ? you : people.nameOf(id));
+  const named = notice.users.slice(0, SHOWN).map((id) => name(id, t("system.you")));
   const more = notice.count - named.length;
-  const values = { actor: name(notice.actor), users: named.join(", ") + (more > 0 ? ` +${more}` : "") };
+  const values = {
+    actor: name(notice.actor, t("common.you")),
+    users: named.join(", ") + (more > 0 ? ` +${more}` : ""),
+  };
   switch (notice.action) {
     case "joined":
       return t(notice.users.includes(notice.actor) ? "system.joined" : "system.invited", values);

@@ -6,7 +6,7 @@ import { useEngine } from "@/app/engine";
 import type { Conversation } from "@/core";
 import { usePeople } from "@/features/people/people";
 import { titleOf } from "./naming";
-import { wanted } from "./notifying";
+import { notify, wanted } from "./notifying";
 
 /** A message that is older than this when it comes is no news. */
 const NEWS_MS = 60_000;
@@ -36,8 +36,8 @@ export function useNotifications(unread: number): void {
       const title = view.kind === "single" ? name : t("notify.group", { name, group: titleOf(view, people) });
       const body = message.type === "text" ? message.content : t("chat.unsupported", { type: message.type });
       // The tag makes two tabs of one browser show one notification.
-      const shown = new Notification(title, { body: body.slice(0, 200), tag: `${row.id} ${message.seq}` });
-      shown.addEventListener("click", () => {
+      const shown = notify(title, { body: body.slice(0, 200), tag: `${row.id} ${message.seq}` });
+      shown?.addEventListener("click", () => {
         window.focus();
         void navigate(`/c/${encodeURIComponent(row.id)}`);
         shown.close();

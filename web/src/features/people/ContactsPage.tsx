@@ -129,11 +129,11 @@ interface RequestsProps {
 
 function Requests({ title, requests, received = false }: RequestsProps) {
   const { t } = useTranslation();
-  const { api } = useEngine();
+  const engine = useEngine();
   const people = usePeople();
   if (requests.length === 0) return null;
   const decide = (sender: string, action: "accept" | "reject") =>
-    void attempt(() => api.decideFriendRequest(sender, action));
+    void attempt(() => engine.change(() => engine.api.decideFriendRequest(sender, action)));
   return (
     <section aria-label={title}>
       <h2 className={classes.heading}>{title}</h2>

@@ -81,7 +81,7 @@ export function Profile({ userId, talking = false }: Props) {
 /** What stands between the user and somebody, and how to change it. */
 function Standing({ userId, name }: { userId: string; name: string }) {
   const { t } = useTranslation();
-  const { api } = useEngine();
+  const engine = useEngine();
   const people = usePeople();
   const ask = useAsk();
   const [asking, setAsking] = useState(false);
@@ -91,14 +91,14 @@ function Standing({ userId, name }: { userId: string; name: string }) {
       title: t("contacts.unfriendTitle", { name }),
       text: t("contacts.unfriendText", { name }),
       confirm: t("contacts.unfriend"),
-      onConfirm: () => api.removeFriend(userId),
+      onConfirm: () => engine.change(() => engine.api.removeFriend(userId)),
     });
   const block = () =>
     ask({
       title: t("contacts.blockTitle", { name }),
       text: t("contacts.blockText", { name }),
       confirm: t("contacts.block"),
-      onConfirm: () => api.block(userId),
+      onConfirm: () => engine.change(() => engine.api.block(userId)),
     });
   return (
     <>
@@ -114,7 +114,7 @@ function Standing({ userId, name }: { userId: string; name: string }) {
       <Button
         variant="default"
         leftSection={<Ban size={18} aria-hidden />}
-        onClick={blocked ? () => void attempt(() => api.unblock(userId)) : block}
+        onClick={blocked ? () => void attempt(() => engine.change(() => engine.api.unblock(userId))) : block}
       >
         {t(blocked ? "contacts.unblock" : "contacts.block")}
       </Button>
@@ -125,11 +125,11 @@ function Standing({ userId, name }: { userId: string; name: string }) {
 
 function AskFriend({ userId, onDone }: { userId: string; onDone: () => void }) {
   const { t } = useTranslation();
-  const { api } = useEngine();
+  const engine = useEngine();
   const [text, setText] = useState("");
   const send = () =>
     void attempt(async () => {
-      const status = await api.requestFriend(userId, text.trim());
+      const status = await engine.change(() => engine.api.requestFriend(userId, text.trim()));
       say(t(status === "accepted" ? "contacts.nowFriends" : "contacts.asked"));
       onDone();
     });
@@ -159,7 +159,7 @@ function AskFriend({ userId, onDone }: { userId: string; onDone: () => void }) {
 /** The user's own name for a friend. */
 function Remark({ userId }: { userId: string }) {
   const { t } = useTranslation();
-  const { api } = useEngine();
+  const engine = useEngine();
   const remark = usePeople().relation(userId)?.remark ?? "";
   const [text, setText] = useState(remark);
   return (
@@ -167,7 +167,7 @@ function Remark({ userId }: { userId: string }) {
       className={classes.remark}
       onSubmit={(event) => {
         event.preventDefault();
-        void attempt(() => api.setRemark(userId, text.trim()), t("common.saved"));
+        void attempt(() => engine.change(() => engine.api.setRemark(userId, text.trim())), t("common.saved"));
       }}
     >
       <Group align="flex-end" gap="xs">

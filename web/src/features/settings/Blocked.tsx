@@ -11,7 +11,7 @@ import classes from "./SettingsPage.module.css";
 /** Who cannot write to the user. */
 export function Blocked() {
   const { t } = useTranslation();
-  const { api } = useEngine();
+  const engine = useEngine();
   const people = usePeople();
   const ids = people.blocked().map((relation) => relation.user_id);
   useKnown(ids);
@@ -26,7 +26,11 @@ export function Blocked() {
           user={people.user(id) ?? { id, nickname: "" }}
           to={`/contacts/${encodeURIComponent(id)}`}
           actions={
-            <Button size="xs" variant="light" onClick={() => void attempt(() => api.unblock(id))}>
+            <Button
+              size="xs"
+              variant="light"
+              onClick={() => void attempt(() => engine.change(() => engine.api.unblock(id)))}
+            >
               {t("contacts.unblock")}
             </Button>
           }

@@ -104,7 +104,7 @@ def words(entry: Entry) -> str:
     try:
         told = json.loads(entry.content)
         return ACTIONS[told["action"]].format(actor=told["actor"], users=", ".join(told["users"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return entry.content
 
 

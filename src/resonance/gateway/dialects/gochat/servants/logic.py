@@ -33,7 +33,7 @@ _MEMBERS = 500
 
 
 class AuthServant(Servant):
-    """`AuthService`. Whoever shows a password or a token needs nothing else."""
+    """`AuthService`. Services log users in and register them; whoever shows a token needs nothing else."""
 
     service: ClassVar[ServiceDescriptor] = auth.DESCRIPTOR.services_by_name["AuthService"]
 
@@ -43,6 +43,7 @@ class AuthServant(Servant):
 
     async def login(self, request: auth.LoginRequest, call: Call) -> auth.LoginResponse:
         """Log in."""
+        await call.service()
         tokens = await self._accounts.login(Login(request.username, request.password, dialect=DIALECT))
         await self._open(tokens)
         return auth.LoginResponse(
@@ -54,6 +55,7 @@ class AuthServant(Servant):
 
     async def register(self, request: auth.RegisterRequest, call: Call) -> auth.RegisterResponse:
         """Create an account."""
+        await call.service()
         wish = Registration(request.username, request.password, request.nickname, request.avatar_url, dialect=DIALECT)
         tokens = await self._accounts.register(wish)
         await self._open(tokens)
@@ -61,6 +63,7 @@ class AuthServant(Servant):
 
     async def guest_login(self, request: auth.GuestLoginRequest, call: Call) -> auth.GuestLoginResponse:
         """Make an account whose password nobody knows."""
+        await call.service()
         name = f"guest-{secrets.token_hex(5)}"
         wish = Registration(name, secrets.token_urlsafe(24), request.nickname or name, dialect=DIALECT, guest=True)
         tokens = await self._accounts.register(wish)

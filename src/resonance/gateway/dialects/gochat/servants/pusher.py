@@ -16,6 +16,7 @@ from resonance.rpc.foreign import Call, Servant
 from resonance.services.link import PushBatch, SignalPush
 
 MAX_USERS = 10_000
+_LAST_SECOND = 2**53 // 1000
 _FRIEND_ACTIONS = {kind: action for action, kind in FRIEND_SIGNALS.items()}
 
 
@@ -48,7 +49,7 @@ def read_signal(given: pb.SystemSignal) -> Signal:
     user, conversation = _text(payload, "user_id", "userId"), _text(payload, "conversation_id", "conversationId")
     match given.signal_type:
         case "friend.status.changed" if user and isinstance(payload.get("online"), bool):
-            return Presence(user, payload["online"], given.timestamp * 1000)
+            return Presence(user, payload["online"], min(max(given.timestamp, 0), _LAST_SECOND) * 1000)
         case "message.receipt.updated" if user and conversation:
             return Receipt(conversation, user, _seq(payload))
         case "group.member.changed" if conversation or _text(payload, "group_id", "groupId"):
