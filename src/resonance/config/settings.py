@@ -364,7 +364,7 @@ class Roles(Section):
 class EtcdConfig(Section):
     """etcd, when the registry or live configuration is in it."""
 
-    endpoints: tuple[Address, ...] = ("127.0.0.1:2379",)
+    endpoints: tuple[Address, ...] = Field(("127.0.0.1:2379",), min_length=1)
     """Its members; one is used at a time, and the next one once that fails."""
     prefix: str = Field("/resonance", pattern=PATH)
     """What all keys begin with; clusters that share an etcd need one each."""
@@ -380,6 +380,14 @@ class EtcdConfig(Section):
     """File with our own certificate, where etcd asks for one (PEM)."""
     key: Path | None = None
     """File with the key of our certificate (PEM)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.certificate and not self.ca:
+            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
+        return self
 
 
 class RegistryConfig(Section):

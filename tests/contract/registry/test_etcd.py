@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc.aio
 import pytest
@@ -90,6 +91,15 @@ async def test_whose_lease_was_taken_registers_anew(config: EtcdConfig) -> None:
         client = EtcdClient(config)
         await client.revoke(one._lease)
         await client.close()
+        await until(watch)
+        await until(watch, ANNA)
+
+
+async def test_whose_key_was_deleted_writes_it_again(config: EtcdConfig, etcd: EtcdServer) -> None:
+    async with closing(registry(config)) as caller, closing(registry(config)) as one:
+        await one.register(ANNA)
+        watch = await caller.watch("logic-service")
+        await asyncio.to_thread(etcd.replace, f"{config.prefix}/instances/", {})
         await until(watch)
         await until(watch, ANNA)
 
@@ -195,6 +205,20 @@ async def test_another_member_is_used_when_one_is_gone(config: EtcdConfig, etcd:
             await proxy.start()
 
 
+async def test_a_member_that_answers_no_more_is_left(config: EtcdConfig, etcd: EtcdServer) -> None:
+    """A cut wire closes no connection: all there is to see is that calls get no answer, and watches hear nothing."""
+    async with proxied(etcd) as proxy, closing(registry(config)) as one:
+        caller = registry(config, endpoints=(proxy.address, etcd.endpoint), timeout=1.0)
+        async with closing(caller):
+            watch = await caller.watch("logic-service")
+            await caller.register(ANNA)
+            await until(watch, ANNA)
+            proxy.cut(up=True, down=True)
+            await one.register(BERT)
+            await until(watch, ANNA, BERT)
+            proxy.heal()
+
+
 async def test_what_others_wrote_is_left_out(config: EtcdConfig) -> None:
     client = EtcdClient(config)
     for number, text in enumerate(["", "[]", "{}", '{"address": "x", "draining": false, "metadata": 7}', "\x00"]):
@@ -227,6 +251,11 @@ async def test_encrypted_and_with_a_password(config: EtcdConfig) -> None:
             await stranger.list("/test")
         assert caught.value.code is Code.INVALID_ARGUMENT
         await stranger.close()
+
+
+def test_a_missing_certificate_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"ca\.pem"):
+        EtcdClient(EtcdConfig(ca=tmp_path / "ca.pem"))
 
 
 async def demand_password(server: EtcdServer, config: EtcdConfig) -> None:

@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -39,10 +38,15 @@ _OURS = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, gr
 
 
 class EtcdClient:
-    """The calls that we need. Opens a connection with the first one."""
+    """The calls that we need. Opens a connection with the first one.
+
+    Raises:
+        OSError: a file of certificates cannot be read.
+    """
 
     def __init__(self, config: EtcdConfig) -> None:
         self._config = config
+        self._credentials = _credentials(config)  # None where nothing is encrypted
         self._members = deque(config.endpoints)  # the one in use first
         self._channel: grpc.aio.Channel | None = None  # to the first member
         self._token = ""  # proves who we are to the first member, "" before that was asked for
@@ -158,13 +162,9 @@ class EtcdClient:
         return channel, (_LEADER, ("token", self._token)) if self._token else (_LEADER,)
 
     def _connect(self, member: str) -> grpc.aio.Channel:
-        config = self._config
-        if config.ca is None:
+        if self._credentials is None:
             return grpc.aio.insecure_channel(member, options=_OPTIONS)
-        credentials = grpc.ssl_channel_credentials(
-            config.ca.read_bytes(), _bytes(config.key), _bytes(config.certificate)
-        )
-        return grpc.aio.secure_channel(member, credentials, options=_OPTIONS)
+        return grpc.aio.secure_channel(member, self._credentials, options=_OPTIONS)
 
     async def _failed(self, channel: grpc.aio.Channel, error: grpc.aio.AioRpcError) -> ServiceError:
         """Return what a failed call means; the next one goes to the next member if it is a member's fault."""
@@ -202,8 +202,11 @@ def _closed_channel() -> Iterator[None]:
         raise ServiceError(Code.UNAVAILABLE, "the connection to etcd was left meanwhile") from error
 
 
-def _bytes(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None
+def _credentials(config: EtcdConfig) -> grpc.ChannelCredentials | None:
+    if config.ca is None:
+        return None
+    ours = (path.read_bytes() if path else None for path in (config.key, config.certificate))
+    return grpc.ssl_channel_credentials(config.ca.read_bytes(), *ours)
 
 
 def prefix_end(prefix: str) -> bytes:

@@ -111,7 +111,8 @@ class EtcdRegistry(Registry):
             self._announced = {}
             self._lease = await self._client.grant(self._ttl_s)
         for key, value in list(self._own.items()):
-            if self._announced.get(key) != value:
+            # somebody may have deleted it: a person, or one who put an older backup in place
+            if self._announced.get(key) != value or not (await self._client.list(key)).kvs:
                 await self._client.put(key, value, self._lease)
                 self._announced[key] = value
 
