@@ -44,7 +44,7 @@ def test_no_other_id_has_another_member(a: UserId, text: str) -> None:
     assert single_peer("world", a) == ""
 
 
-@pytest.mark.parametrize("good", ["a", "李雷", "Ann-Marie", "a_b", "x.y@z", "0", "z" * 64, "José"])
+@pytest.mark.parametrize("good", ["a", "李雷", "Ann-Marie", "a_b", "x.y@z", "0", "z" * 64, "José", "...", "..a"])
 def test_good_handles(good: str) -> None:
     assert check_handle(good) == good
 
@@ -54,7 +54,7 @@ def test_handles_are_normalised() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a:b", "a\nb", "a b", "a/b", "z" * 65, "a\x00", "¼", "<a>", "a\u200b", "～", "\ud800"]
+    "bad", ["", "a:b", "a\nb", "a b", "a/b", "z" * 65, "a\x00", "¼", "<a>", "a\u200b", "～", "\ud800", ".", ".."]
 )
 def test_bad_handles_are_refused_by_name(bad: str) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -68,7 +68,7 @@ def test_good_group_ids(good: str) -> None:
     assert check_group_id(good) == good
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "z" * 65, "g\u00e9", "a/b", "sg_1", "sg_"])
+@pytest.mark.parametrize("bad", ["", "a b", "z" * 65, "g\u00e9", "a/b", "sg_1", "sg_", ".", ".."])
 def test_group_ids_that_pass_for_conversations_are_refused(bad: str) -> None:
     with pytest.raises(ServiceError) as refused:
         check_group_id(bad)

@@ -30,6 +30,7 @@ from structlog.testing import capture_logs
 from resonance._proto.gateway.v1 import api_pb2
 from resonance.config import Settings
 from resonance.config import settings as config
+from resonance.domain.errors import Code
 from resonance.gateway.dialect import Dialect
 from resonance.gateway.dialects import enabled
 from resonance.gateway.dialects.gochat.tables import error_code
