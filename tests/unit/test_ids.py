@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from resonance.domain.errors import Code, ServiceError
@@ -32,6 +32,7 @@ def test_single_ids_do_not_depend_on_the_order(a: UserId, b: UserId) -> None:
 
 
 @given(handles, handles, handles)
+@example(UserId("@"), UserId("_B"), UserId("B"))
 def test_the_other_member_follows_from_the_id_and_one_of_the_two(a: UserId, b: UserId, c: UserId) -> None:
     assert single_peer(single_id(a, b), a) == b
     assume(c not in (a, b))

@@ -306,6 +306,8 @@ class MessagesConfig(Section):
     """Messages waiting in logic at most; more are refused as busy."""
     per_user_per_second: Annotated[float, LIVE] = Field(0, ge=0)
     """Messages a user may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
+    open_per_user_per_second: Annotated[float, LIVE] = Field(10, ge=0)
+    """The same in everybody's conversation, which costs a push to each who is online."""
 
 
 class Presence(Section):

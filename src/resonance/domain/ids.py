@@ -104,7 +104,8 @@ def single_peer(conversation_id: str, user_id: str) -> str:
     """
     rest = conversation_id.removeprefix("si_")
     for peer in (rest[len(user_id) + 1 :], rest[: -len(user_id) - 1]):
-        if peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
+        # what holds the joint is no handle
+        if peer and ":" not in peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
             return peer
     return ""
 
