@@ -60,6 +60,18 @@ def test_other_frames(seq: object) -> None:
     assert refused.error.code is Code.MALFORMED_PACKET
 
 
+@pytest.mark.parametrize("seq", [-1, "x", "-1", "", 1.5, True, 2**63, "9223372036854775808", [], {}])
+def test_what_is_no_seq_does_not_mark_everything_as_read(seq: object) -> None:
+    refused = CODEC.decode(frame("mark-read", conversationId="c", seqId=seq))
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.field) == (Code.INVALID_ARGUMENT, "seqId")
+
+
+@pytest.mark.parametrize("data", [{}, {"seqId": None}, {"seqId": 0}])
+def test_without_a_seq_all_is_read(data: dict[str, Any]) -> None:
+    assert CODEC.decode(frame("mark-read", conversationId="c", **data)) == Read("", "c", 0)
+
+
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"1", b'"x"', b"null"])
 def test_what_is_no_frame(payload: bytes) -> None:
     with pytest.raises(ServiceError) as refused:
