@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
-from resonance.domain.content import KIND_NAMES
+from resonance.domain.content import KIND_NAMES, parse_kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
@@ -58,6 +58,14 @@ def test_other_frames(seq: object) -> None:
     refused = CODEC.decode(b'{"type":"dance"}')
     assert isinstance(refused, Refused)
     assert refused.error.code is Code.MALFORMED_PACKET
+
+
+@pytest.mark.parametrize("kind", [7, -1, 99, True, "99"])
+def test_a_message_of_an_unknown_type_is_no_text(kind: object) -> None:
+    chat = CODEC.decode(frame("send-message", conversationId="c", content="hi", messageType=kind, tempMessageId="t"))
+    assert isinstance(chat, Chat)
+    with pytest.raises(ServiceError, match="is not a message type"):
+        parse_kind(chat.kind)
 
 
 @pytest.mark.parametrize("seq", [-1, "x", "-1", "", 1.5, True, 2**63, "9223372036854775808", [], {}])
@@ -169,7 +177,7 @@ def test_the_tables_are_whole() -> None:
     assert set(TYPES) == set(ConversationKind)
     assert len(set(TYPES.values())) == len(TYPES)
     assert {kind_name(number) for number in KIND_NUMBERS} <= set(KIND_NAMES)
-    assert (kind_name(99), kind_name(None), kind_name("text")) == ("", "", "text")
+    assert (kind_name(0), kind_name(None), kind_name("text")) == ("", "", "text")
     assert iso(0) == ""
 
 

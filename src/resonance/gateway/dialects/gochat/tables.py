@@ -81,8 +81,13 @@ def error_code(code: Code) -> str:
 
 
 def kind_name(given: object) -> str:
-    """Return the core's name of a message type given as a text or a number; "" for what is neither."""
-    return KIND_NUMBERS.get(given, "") if isinstance(given, int) else given if isinstance(given, str) else ""
+    """Return the core's name of a message type given as a text or a number; "" for what is neither, and for 0.
+
+    A number that none has stays as it is, a text, so that it is refused as any other unknown name.
+    """
+    if isinstance(given, int) and given:
+        return str(given) if isinstance(given, bool) else KIND_NUMBERS.get(given, str(given))
+    return given if isinstance(given, str) else ""
 
 
 def kind_number(kind: int) -> int:

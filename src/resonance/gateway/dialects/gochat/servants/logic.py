@@ -11,13 +11,13 @@ from resonance._proto.im.logic.v1 import auth_pb2 as auth
 from resonance._proto.im.logic.v1 import conversation_pb2 as conv
 from resonance._proto.im.logic.v1 import group_pb2 as grp
 from resonance._proto.im.logic.v1 import message_pb2 as msg
-from resonance.domain.content import Kind, parse_kind
+from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
 from resonance.domain.model import Caller, GroupSettings, NewGroup, RequestStatus, Role, SendItem
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat.servants import values
-from resonance.gateway.dialects.gochat.tables import KIND_NUMBERS, ROLES
+from resonance.gateway.dialects.gochat.tables import ROLES, kind_name
 from resonance.gateway.http.listing import conversation_views
 from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
@@ -282,7 +282,6 @@ class MessageServant(Servant):
         """Send; without a key a repetition is a new message."""
         caller = await call.user(request.user_id, "user_id")
         key = request.client_msg_id
-        kind = KIND_NUMBERS.get(request.type, "") if request.type else ""
         item = SendItem(
             ref=0,
             connection=0,
@@ -290,7 +289,7 @@ class MessageServant(Servant):
             client_msg_id=check_client_key(key) if key else f"{SERVER_KEY_MARK}{secrets.token_hex(16)}",
             conversation_id=request.conversation_id,
             to_user="",
-            kind=parse_kind(kind) if kind else Kind.TEXT,
+            kind=parse_kind(kind_name(request.type)),
             content=request.content,
             extra="",
             trace=current_trace(),
