@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
+from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.pusher import read_signal
 from resonance.gateway.dialects.gochat.tables import (
     KIND_NUMBERS,
@@ -167,6 +169,12 @@ def test_a_push_speaks_for_all_generations(kind: str, number: int) -> None:
 def test_custom_messages_are_texts_that_say_so() -> None:
     data = json.loads(CODEC.push(ENTRY._replace(kind=int(KIND_NAMES["custom"]))))["data"]
     assert (data["messageType"], json.loads(data["message"]["extra"])) == (1, {"kind": "custom"})
+
+
+@pytest.mark.parametrize("told", [values.message, values.repo_message])
+def test_services_are_told_so_too(told: Callable[[Entry], Any]) -> None:
+    custom = ENTRY._replace(kind=int(KIND_NAMES["custom"]))
+    assert [told(one).extra for one in (ENTRY, custom, custom._replace(extra="{}"))] == ["", '{"kind":"custom"}', "{}"]
 
 
 def test_the_tables_are_whole() -> None:

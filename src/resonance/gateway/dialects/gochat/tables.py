@@ -113,6 +113,11 @@ def words(entry: Entry) -> str:
         return entry.content
 
 
+def extra(entry: Entry) -> str:
+    """Return what is told beside an entry's content: its own, else that it is custom, which no type says."""
+    return entry.extra or ('{"kind":"custom"}' if entry.kind == Kind.CUSTOM else "")
+
+
 def message(entry: Entry) -> dict[str, Any]:
     """Return an entry as a message, the same for every recipient: what the web client reads (wire.md 5.2.2), then what
     generation C calls otherwise."""
@@ -133,7 +138,7 @@ def message(entry: Entry) -> dict[str, Any]:
         "messageType": kind_number(entry.kind),
         "clientMsgId": key,
         "deleted": False,
-        "extra": entry.extra or ('{"kind":"custom"}' if entry.kind == Kind.CUSTOM else ""),
+        "extra": extra(entry),
         "createdAt": entry.created_at // 1000,
     }
 
