@@ -177,6 +177,12 @@ def test_services_are_told_so_too(told: Callable[[Entry], Any]) -> None:
     assert [told(one).extra for one in (ENTRY, custom, custom._replace(extra="{}"))] == ["", '{"kind":"custom"}', "{}"]
 
 
+@pytest.mark.parametrize("payload", [{"group_id": "7"}, {"groupId": "sg_7"}, {"conversation_id": "sg_7"}])
+def test_a_signal_about_a_group_names_its_conversation(payload: dict[str, str]) -> None:
+    signal = read_signal(SystemSignal(signal_type="group.member.changed", payload=json.dumps(payload)))
+    assert signal == ConversationChanged("sg_7", "joined", "", (), 0)
+
+
 def test_the_tables_are_whole() -> None:
     assert set(ROLES) == set(Role)
     assert set(USER_STATES) == set(UserStatus)
