@@ -97,6 +97,19 @@ async def test_the_life_of_a_login(deployment: Deployment, roles: Roles) -> None
     assert (await api(deployment.url, "GET", "/user/info", guest.access_token))["isGuest"]
 
 
+async def test_who_is_new_has_read_the_world(deployment: Deployment, roles: Roles) -> None:
+    logic, name, auth = roles["logic"], f"new{secrets.token_hex(3)}", "im.logic.v1.AuthService"
+    (ann,) = await people(deployment, "ann")
+    await ann.call("POST", "/conversations/world/messages", {"content": "before you came"})
+    await logic.call(f"{auth}/Register", username=name, password=PASSWORD)
+    for login in (
+        await logic.call(f"{auth}/GuestLogin"),
+        await logic.call(f"{auth}/Login", username=name, password=PASSWORD),
+    ):
+        world, *_ = await api(deployment.url, "GET", "/conversations", login.access_token)
+        assert (world["conversationId"], world["unreadCount"]) == ("world", 0)
+
+
 async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> None:
     logic, repo = roles["logic"], roles["repo"]
     ann, bob = await people(deployment, "ann", "bob")

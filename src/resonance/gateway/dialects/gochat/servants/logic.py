@@ -14,15 +14,16 @@ from resonance._proto.im.logic.v1 import message_pb2 as msg
 from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
-from resonance.domain.model import Caller, GroupSettings, NewGroup, RequestStatus, Role, SendItem
+from resonance.domain.model import GroupSettings, NewGroup, RequestStatus, Role, SendItem
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.tables import ROLES, kind_name
+from resonance.gateway.dialects.gochat.world import arrive
 from resonance.gateway.http.listing import conversation_views
 from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
-from resonance.services.accounts import Login, Registration, Tokens
+from resonance.services.accounts import Login, Registration
 
 DIALECT = "gochat"
 PAGE = 50
@@ -39,13 +40,13 @@ class AuthServant(Servant):
 
     def __init__(self, services: LogicServices) -> None:
         self._accounts = services.accounts
-        self._conversations = services.conversations
+        self._services = services
 
     async def login(self, request: auth.LoginRequest, call: Call) -> auth.LoginResponse:
         """Log in."""
         await call.service()
         tokens = await self._accounts.login(Login(request.username, request.password, dialect=DIALECT))
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=False)
         return auth.LoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -58,7 +59,7 @@ class AuthServant(Servant):
         await call.service()
         wish = Registration(request.username, request.password, request.nickname, request.avatar_url, dialect=DIALECT)
         tokens = await self._accounts.register(wish)
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=True)
         return auth.RegisterResponse(user=values.user(tokens.user))
 
     async def guest_login(self, request: auth.GuestLoginRequest, call: Call) -> auth.GuestLoginResponse:
@@ -67,7 +68,7 @@ class AuthServant(Servant):
         name = f"guest-{secrets.token_hex(5)}"
         wish = Registration(name, secrets.token_urlsafe(24), request.nickname or name, dialect=DIALECT, guest=True)
         tokens = await self._accounts.register(wish)
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=True)
         return auth.GuestLoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -102,10 +103,6 @@ class AuthServant(Servant):
             return auth.ValidateTokenResponse(valid=False)
         found = await self._accounts.user(principal.caller, principal.caller.user_id)
         return auth.ValidateTokenResponse(valid=True, user=values.user(found), expires_at=principal.expires_at // 1000)
-
-    async def _open(self, tokens: Tokens) -> None:
-        """Have everybody's conversation, which this system's clients expect."""
-        await self._conversations.open_to_all(Caller(tokens.user.id, 0, tokens.device_id))
 
 
 class ConversationServant(Servant):
