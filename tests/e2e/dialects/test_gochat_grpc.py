@@ -135,6 +135,8 @@ async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> No
     assert [one.content for one in down.messages] == ["three", "two"]
     assert (down.has_more, down.next_seq_id) == (True, 1)
     assert [one.type for one in down.messages] == [5, 2]
+    newest = await logic.call(f"{service}/GetMessages", end_seq_id=2**63 - 1, limit=1, **here)
+    assert [one.content for one in newest.messages] == ["four"]
     raw = "im.repo.v1.MessageService/GetConversationMessages"
     page = await repo.call(raw, conversation_id=conversation, start_seq_id=2, end_seq_id=3, limit=9, ascending=True)
     assert [(one.content, one.message_type) for one in page.messages] == [("two", 2), ("three", 5)]

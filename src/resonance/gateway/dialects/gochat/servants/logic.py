@@ -20,6 +20,7 @@ from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.tables import ROLES, kind_name
 from resonance.gateway.dialects.gochat.world import arrive
 from resonance.gateway.http.listing import conversation_views
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
@@ -142,7 +143,8 @@ class ConversationServant(Servant):
             more = bool(entries) and entries[-1].seq < last
             beyond = entries[-1].seq + 1 if more else 0
         else:
-            page = await self._messages.history(caller, request.conversation_id, end + 1 if end > 0 else 0, size)
+            before = end + 1 if 0 < end < MAX_INT64 else 0
+            page = await self._messages.history(caller, request.conversation_id, before, size)
             entries = [entry for entry in reversed(page.entries) if entry.seq >= start]
             more = bool(entries) and entries[-1].seq > max(start, page.begin)
             beyond = entries[-1].seq - 1 if more else 0
