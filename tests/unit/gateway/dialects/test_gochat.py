@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +13,24 @@ from hypothesis import strategies as st
 from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
 from resonance.domain.content import KIND_NAMES, parse_kind
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
+from resonance.domain.ids import UserId, single_id
+from resonance.domain.model import (
+    Caller,
+    Conversation,
+    ConversationKind,
+    ConversationPage,
+    ConversationView,
+    Entry,
+    Member,
+    PresenceState,
+    Role,
+    SendAnswer,
+    User,
+    UserStatus,
+)
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
+from resonance.gateway.dialects.gochat.routes.accounts import online
 from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.pusher import read_signal
 from resonance.gateway.dialects.gochat.tables import (
@@ -32,9 +47,11 @@ from resonance.gateway.dialects.gochat.tables import (
     words,
 )
 from resonance.gateway.ws.commands import Refused
+from resonance.logic.accounts import MAX_PRESENCE
 from resonance.protocol.commands import Chat, Pulse, Read
 from resonance.protocol.packets import BINARY
 
+ANN = UserId("ann")
 CODEC = GoChatCodec()
 ENTRY = Entry("si_ann_bob", 5, 2**60 + 1, "ann", "k", 1, "hello", "", 5, 1_795_427_207_929)
 
@@ -231,3 +248,29 @@ def test_whatever_a_service_pushes_can_be_told_to_everybody(kind: str, payload: 
         return
     assert CODEC.signal(signal)
     assert BINARY.signal(signal)
+
+
+class Crowd:
+    """Logic for somebody who has a single conversation with more people than one question may be about."""
+
+    def __init__(self, people: int) -> None:
+        self.asked: list[int] = []
+        self._views = [self._with(UserId(f"u{number}")) for number in range(people)]
+
+    def _with(self, user_id: UserId) -> ConversationView:
+        single = Conversation(single_id(ANN, user_id), ConversationKind.SINGLE)
+        return ConversationView(single, Member(single.id, ANN), None, 0, 0, User(user_id, ""))
+
+    async def page(self, caller: Caller, cursor: str, limit: int, with_last: bool) -> ConversationPage:
+        return ConversationPage(self._views, "")
+
+    async def presence(self, caller: Caller, user_ids: Sequence[str]) -> list[PresenceState]:
+        self.asked.append(len(user_ids))
+        return [PresenceState(UserId(user_id), True, (), 0) for user_id in user_ids]
+
+
+async def test_who_is_online_of_very_many() -> None:
+    crowd: Any = Crowd(1_000)
+    answer = await online(Caller(ANN, 0, ""), crowd, crowd)
+    assert json.loads(bytes(answer.body))["data"] == {f"u{n}": True for n in range(1_000)}
+    assert max(crowd.asked) <= MAX_PRESENCE

@@ -27,6 +27,8 @@ from resonance.services.accounts import Login, Registration
 
 DIALECT = "gochat"
 MAX_FOUND = 20
+_PART = 500
+"""People of whom logic says at once who is online."""
 
 auth_router: APIRouter = router_at("/auth")
 router: APIRouter = router_at("")
@@ -119,8 +121,11 @@ async def online(caller: CallerOf, accounts: AccountsOf, conversations: Conversa
     """Return who is online of those the caller has a single conversation with."""
     views = await conversation_views(conversations, caller, MAX_CONVERSATIONS)
     peers = [view.peer.id for view in views if view.peer is not None]
-    states = await accounts.presence(caller, peers) if peers else []
-    return answer({state.user_id: state.online for state in states})
+    told: dict[str, bool] = {}
+    for begin in range(0, len(peers), _PART):
+        states = await accounts.presence(caller, peers[begin : begin + _PART])
+        told |= {state.user_id: state.online for state in states}
+    return answer(told)
 
 
 @router.get("/users/{username}")
