@@ -151,8 +151,10 @@ async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> No
 
     unread = await logic.call(f"{service}/GetUnreadCount", user_id=bob.name)
     assert {one.conversation_id: one.unread_count for one in unread.conversation_counts}[conversation] == 4
-    assert (await logic.call(f"{service}/MarkAsRead", seq_id=1, **here)).unread_count == 3
     store = "im.repo.v1.ConversationService"
+    for role, method in ((logic, f"{service}/MarkAsRead"), (repo, f"{store}/UpdateReadPointer")):
+        await refused(role.call(method, seq_id=-1, **here), grpc.StatusCode.INVALID_ARGUMENT)
+    assert (await logic.call(f"{service}/MarkAsRead", seq_id=1, **here)).unread_count == 3
     assert (await repo.call(f"{store}/GetUnreadCount", **here)).unread_count == 3
     assert (await repo.call(f"{store}/UpdateReadPointer", seq_id=3, **here)).unread_count == 1
     assert (await ann.wait_frame("message.receipt.updated", readSeq=3))["userId"] == bob.name

@@ -152,9 +152,9 @@ class ConversationServant(Servant):
         return conv.GetMessagesResponse(messages=told, has_more=more, next_seq_id=beyond)
 
     async def mark_as_read(self, request: conv.MarkAsReadRequest, call: Call) -> conv.MarkAsReadResponse:
-        """Move the user's read pointer forward."""
+        """Move the user's read pointer forward, to the end without a seq."""
         caller = await call.user(request.user_id, "user_id")
-        state = await self._messages.mark_read(caller, request.conversation_id, max(request.seq_id, 0))
+        state = await self._messages.mark_read(caller, request.conversation_id, request.seq_id)
         return conv.MarkAsReadResponse(success=True, unread_count=state.unread)
 
     async def get_unread_count(self, request: conv.GetUnreadCountRequest, call: Call) -> conv.GetUnreadCountResponse:
