@@ -97,6 +97,19 @@ async def test_the_life_of_a_login(deployment: Deployment, roles: Roles) -> None
     assert (await api(deployment.url, "GET", "/user/info", guest.access_token))["isGuest"]
 
 
+async def test_who_is_new_has_read_the_world(deployment: Deployment, roles: Roles) -> None:
+    logic, name, auth = roles["logic"], f"new{secrets.token_hex(3)}", "im.logic.v1.AuthService"
+    (ann,) = await people(deployment, "ann")
+    await ann.call("POST", "/conversations/world/messages", {"content": "before you came"})
+    await logic.call(f"{auth}/Register", username=name, password=PASSWORD)
+    for login in (
+        await logic.call(f"{auth}/GuestLogin"),
+        await logic.call(f"{auth}/Login", username=name, password=PASSWORD),
+    ):
+        world, *_ = await api(deployment.url, "GET", "/conversations", login.access_token)
+        assert (world["conversationId"], world["unreadCount"]) == ("world", 0)
+
+
 async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> None:
     logic, repo = roles["logic"], roles["repo"]
     ann, bob = await people(deployment, "ann", "bob")
@@ -122,6 +135,8 @@ async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> No
     assert [one.content for one in down.messages] == ["three", "two"]
     assert (down.has_more, down.next_seq_id) == (True, 1)
     assert [one.type for one in down.messages] == [5, 2]
+    newest = await logic.call(f"{service}/GetMessages", end_seq_id=2**63 - 1, limit=1, **here)
+    assert [one.content for one in newest.messages] == ["four"]
     raw = "im.repo.v1.MessageService/GetConversationMessages"
     page = await repo.call(raw, conversation_id=conversation, start_seq_id=2, end_seq_id=3, limit=9, ascending=True)
     assert [(one.content, one.message_type) for one in page.messages] == [("two", 2), ("three", 5)]
@@ -136,8 +151,10 @@ async def test_messages_and_pointers(deployment: Deployment, roles: Roles) -> No
 
     unread = await logic.call(f"{service}/GetUnreadCount", user_id=bob.name)
     assert {one.conversation_id: one.unread_count for one in unread.conversation_counts}[conversation] == 4
-    assert (await logic.call(f"{service}/MarkAsRead", seq_id=1, **here)).unread_count == 3
     store = "im.repo.v1.ConversationService"
+    for role, method in ((logic, f"{service}/MarkAsRead"), (repo, f"{store}/UpdateReadPointer")):
+        await refused(role.call(method, seq_id=-1, **here), grpc.StatusCode.INVALID_ARGUMENT)
+    assert (await logic.call(f"{service}/MarkAsRead", seq_id=1, **here)).unread_count == 3
     assert (await repo.call(f"{store}/GetUnreadCount", **here)).unread_count == 3
     assert (await repo.call(f"{store}/UpdateReadPointer", seq_id=3, **here)).unread_count == 1
     assert (await ann.wait_frame("message.receipt.updated", readSeq=3))["userId"] == bob.name

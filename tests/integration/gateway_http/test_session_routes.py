@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
+from resonance.config import Settings
+from resonance.config.settings import Dialects
 from resonance.domain.errors import Code
-from resonance.domain.model import ConversationPage, NewGroup
-from tests.integration.gateway_http.harness import Door
+from resonance.domain.ids import OPEN_CONVERSATION
+from resonance.domain.model import (
+    Conversation,
+    ConversationKind,
+    ConversationPage,
+    ConversationView,
+    Member,
+    NewGroup,
+)
+from tests.integration.gateway_http.harness import Door, make_door
 from tests.integration.gateway_http.samples import BIG_ID, CALLER, PAGE, PEER, SINGLE, group_view, single_view
 
 MESSAGE_JSON = {
@@ -40,6 +50,17 @@ async def test_list(door: Door) -> None:
     }
     assert (group["name"], group["type"], group["avatar_url"]) == ("Team", 2, "t.png")
     assert (group["last_message"]["type"], group["last_message"]["to_username"]) == ("system", "")
+
+
+@pytest.mark.parametrize(("room", "listed"), [(False, [SINGLE]), (True, [OPEN_CONVERSATION, SINGLE])])
+async def test_everybodys_conversation_is_listed_where_it_is_wanted(room: bool, listed: list[str]) -> None:
+    door = make_door(Settings(dialects=Dialects(resonance_room=room)))
+    single = single_view()
+    everybody = Conversation(OPEN_CONVERSATION, ConversationKind.OPEN, "All")
+    views = [ConversationView(everybody, Member(OPEN_CONVERSATION, CALLER.user_id), None, 0, 0), single]
+    door.conversations.page.return_value = ConversationPage(views, "")
+    sessions = (await door.call("GET", "/api/v1/session/list"))["sessions"]
+    assert [session["session_id"] for session in sessions] == listed
 
 
 async def test_an_endless_list_ends(door: Door) -> None:

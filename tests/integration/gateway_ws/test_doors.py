@@ -187,6 +187,20 @@ async def test_who_claims_to_be_another_is_refused(toys: Gateway) -> None:
         assert toys.uplink.items.empty()
 
 
+async def test_a_packet_that_names_its_sender_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "DOORS", (ToyDoor("toy", ToyCodec()),))
+    async with (
+        running(WsConfig(packets_per_second=0.1), HttpLimits()) as gateway,
+        connect(gateway.url("?token=good-ann&toy=ann")) as client,
+    ):
+        await said(client)
+        await client.send(b'{"say as ann": "hi"}')
+        await client.send(b'{"say as ann": "again"}')
+        [refusal] = (await said(client))["fault"][1:]
+        assert "packets" in refusal
+        assert (await gateway.uplink.items.get()).content == "hi"
+
+
 async def test_a_codec_says_nothing_one_thing_or_several(toys: Gateway) -> None:
     async with connect(toys.url("?token=good-ann&toy=ann")) as client:
         await said(client)

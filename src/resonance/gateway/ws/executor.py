@@ -53,6 +53,9 @@ class Executor:
             except ServiceError as error:
                 _refuse(connection, packet, error)
                 return
+        self._do(connection, packet)
+
+    def _do(self, connection: Connection, packet: Command) -> None:
         if type(packet) is Chat:
             self._chat(connection, packet)
         elif type(packet) is Pulse:
@@ -68,7 +71,7 @@ class Executor:
     def _claimed(self, connection: Connection, claim: Claimed) -> None:
         """Do a packet that names its sender, if it names the right one."""
         if claim.user_id == connection.principal.caller.user_id:
-            self.handle(connection, claim.packet)
+            self._do(connection, claim.packet)
         else:
             connection.send(connection.codec.fault(claim.error, claim.ref))
 

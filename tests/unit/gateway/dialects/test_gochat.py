@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,11 +11,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
-from resonance.domain.content import KIND_NAMES
+from resonance.domain.content import KIND_NAMES, parse_kind
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import ConversationKind, Entry, Role, SendAnswer, UserStatus
+from resonance.domain.ids import UserId, single_id
+from resonance.domain.model import (
+    Caller,
+    Conversation,
+    ConversationKind,
+    ConversationPage,
+    ConversationView,
+    Entry,
+    Member,
+    PresenceState,
+    Role,
+    SendAnswer,
+    User,
+    UserStatus,
+)
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
+from resonance.gateway.dialects.gochat.routes.accounts import online
+from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.pusher import read_signal
 from resonance.gateway.dialects.gochat.tables import (
     KIND_NUMBERS,
@@ -30,9 +47,11 @@ from resonance.gateway.dialects.gochat.tables import (
     words,
 )
 from resonance.gateway.ws.commands import Refused
+from resonance.logic.accounts import MAX_PRESENCE
 from resonance.protocol.commands import Chat, Pulse, Read
 from resonance.protocol.packets import BINARY
 
+ANN = UserId("ann")
 CODEC = GoChatCodec()
 ENTRY = Entry("si_ann_bob", 5, 2**60 + 1, "ann", "k", 1, "hello", "", 5, 1_795_427_207_929)
 
@@ -58,6 +77,26 @@ def test_other_frames(seq: object) -> None:
     refused = CODEC.decode(b'{"type":"dance"}')
     assert isinstance(refused, Refused)
     assert refused.error.code is Code.MALFORMED_PACKET
+
+
+@pytest.mark.parametrize("kind", [7, -1, 99, True, "99"])
+def test_a_message_of_an_unknown_type_is_no_text(kind: object) -> None:
+    chat = CODEC.decode(frame("send-message", conversationId="c", content="hi", messageType=kind, tempMessageId="t"))
+    assert isinstance(chat, Chat)
+    with pytest.raises(ServiceError, match="is not a message type"):
+        parse_kind(chat.kind)
+
+
+@pytest.mark.parametrize("seq", [-1, "x", "-1", "", 1.5, True, 2**63, "9223372036854775808", [], {}])
+def test_what_is_no_seq_does_not_mark_everything_as_read(seq: object) -> None:
+    refused = CODEC.decode(frame("mark-read", conversationId="c", seqId=seq))
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.field) == (Code.INVALID_ARGUMENT, "seqId")
+
+
+@pytest.mark.parametrize("data", [{}, {"seqId": None}, {"seqId": 0}])
+def test_without_a_seq_all_is_read(data: dict[str, Any]) -> None:
+    assert CODEC.decode(frame("mark-read", conversationId="c", **data)) == Read("", "c", 0)
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"1", b'"x"', b"null"])
@@ -149,6 +188,18 @@ def test_custom_messages_are_texts_that_say_so() -> None:
     assert (data["messageType"], json.loads(data["message"]["extra"])) == (1, {"kind": "custom"})
 
 
+@pytest.mark.parametrize("told", [values.message, values.repo_message])
+def test_services_are_told_so_too(told: Callable[[Entry], Any]) -> None:
+    custom = ENTRY._replace(kind=int(KIND_NAMES["custom"]))
+    assert [told(one).extra for one in (ENTRY, custom, custom._replace(extra="{}"))] == ["", '{"kind":"custom"}', "{}"]
+
+
+@pytest.mark.parametrize("payload", [{"group_id": "7"}, {"groupId": "sg_7"}, {"conversation_id": "sg_7"}])
+def test_a_signal_about_a_group_names_its_conversation(payload: dict[str, str]) -> None:
+    signal = read_signal(SystemSignal(signal_type="group.member.changed", payload=json.dumps(payload)))
+    assert signal == ConversationChanged("sg_7", "joined", "", (), 0)
+
+
 def test_the_tables_are_whole() -> None:
     assert set(ROLES) == set(Role)
     assert set(USER_STATES) == set(UserStatus)
@@ -157,7 +208,7 @@ def test_the_tables_are_whole() -> None:
     assert set(TYPES) == set(ConversationKind)
     assert len(set(TYPES.values())) == len(TYPES)
     assert {kind_name(number) for number in KIND_NUMBERS} <= set(KIND_NAMES)
-    assert (kind_name(99), kind_name(None), kind_name("text")) == ("", "", "text")
+    assert (kind_name(0), kind_name(None), kind_name("text")) == ("", "", "text")
     assert iso(0) == ""
 
 
@@ -197,3 +248,29 @@ def test_whatever_a_service_pushes_can_be_told_to_everybody(kind: str, payload: 
         return
     assert CODEC.signal(signal)
     assert BINARY.signal(signal)
+
+
+class Crowd:
+    """Logic for somebody who has a single conversation with more people than one question may be about."""
+
+    def __init__(self, people: int) -> None:
+        self.asked: list[int] = []
+        self._views = [self._with(UserId(f"u{number}")) for number in range(people)]
+
+    def _with(self, user_id: UserId) -> ConversationView:
+        single = Conversation(single_id(ANN, user_id), ConversationKind.SINGLE)
+        return ConversationView(single, Member(single.id, ANN), None, 0, 0, User(user_id, ""))
+
+    async def page(self, caller: Caller, cursor: str, limit: int, with_last: bool) -> ConversationPage:
+        return ConversationPage(self._views, "")
+
+    async def presence(self, caller: Caller, user_ids: Sequence[str]) -> list[PresenceState]:
+        self.asked.append(len(user_ids))
+        return [PresenceState(UserId(user_id), True, (), 0) for user_id in user_ids]
+
+
+async def test_who_is_online_of_very_many() -> None:
+    crowd: Any = Crowd(1_000)
+    answer = await online(Caller(ANN, 0, ""), crowd, crowd)
+    assert json.loads(bytes(answer.body))["data"] == {f"u{n}": True for n in range(1_000)}
+    assert max(crowd.asked) <= MAX_PRESENCE

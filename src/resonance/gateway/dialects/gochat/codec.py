@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.model import Caller, Entry, SendAnswer
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
 from resonance.gateway.dialects.gochat.tables import FRIEND_SIGNALS, error_code, flat_message, kind_name, message
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Command, Refused
 from resonance.protocol.commands import Chat, Pulse, Read, ReadAcked, Ready
@@ -44,7 +45,7 @@ class GoChatCodec(Codec):
             case "send-message":
                 return _chat(fields)
             case "mark-read":
-                return Read("", _text(fields, "conversationId", "conversation_id"), _number(fields.get("seqId")))
+                return _read(fields)
             case "group-member-online":
                 return Ask("", partial(_members_online, _text(fields, "groupId", "group_id", "conversationId")))
             case "ping":
@@ -140,6 +141,17 @@ def _chat(fields: dict[str, Any]) -> Chat:
     )
 
 
+def _read(fields: dict[str, Any]) -> Read | Refused:
+    """Return how far a client has read: to the end (0) without a seq, which may come as a text."""
+    given = fields.get("seqId")
+    seq = 0 if given is None else given
+    if isinstance(seq, str) and len(seq) < 20 and seq.isascii() and seq.isdigit():
+        seq = int(seq)
+    if type(seq) is not int or not 0 <= seq <= MAX_INT64:
+        return Refused("", invalid("seqId", f"seqId {reprlib.repr(given)} is no seq: 0 (the end) to {MAX_INT64} are"))
+    return Read("", _text(fields, "conversationId", "conversation_id"), seq)
+
+
 async def _members_online(group_id: str, services: LogicServices, caller: Caller) -> bytes:
     """Say who of a group's members is online, as far as the caller may know: friends."""
     page = await services.conversations.members(caller, group_id, "", _MEMBERS)
@@ -151,13 +163,6 @@ async def _members_online(group_id: str, services: LogicServices, caller: Caller
 def _text(fields: dict[str, Any], *names: str) -> str:
     """Return the first of these fields that is a text, "" for none."""
     return next((value for name in names if isinstance(value := fields.get(name), str)), "")
-
-
-def _number(value: object) -> int:
-    """Return a number that may have come as a text; 0 (the end) for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:19])
-    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
 
 
 def _frame(kind: str, data: dict[str, Any]) -> bytes:

@@ -81,8 +81,13 @@ def error_code(code: Code) -> str:
 
 
 def kind_name(given: object) -> str:
-    """Return the core's name of a message type given as a text or a number; "" for what is neither."""
-    return KIND_NUMBERS.get(given, "") if isinstance(given, int) else given if isinstance(given, str) else ""
+    """Return the core's name of a message type given as a text or a number; "" for what is neither, and for 0.
+
+    A number that none has stays as it is, a text, so that it is refused as any other unknown name.
+    """
+    if isinstance(given, int) and given:
+        return str(given) if isinstance(given, bool) else KIND_NUMBERS.get(given, str(given))
+    return given if isinstance(given, str) else ""
 
 
 def kind_number(kind: int) -> int:
@@ -108,6 +113,11 @@ def words(entry: Entry) -> str:
         return entry.content
 
 
+def extra(entry: Entry) -> str:
+    """Return what is told beside an entry's content: its own, else that it is custom, which no type says."""
+    return entry.extra or ('{"kind":"custom"}' if entry.kind == Kind.CUSTOM else "")
+
+
 def message(entry: Entry) -> dict[str, Any]:
     """Return an entry as a message, the same for every recipient: what the web client reads (wire.md 5.2.2), then what
     generation C calls otherwise."""
@@ -128,7 +138,7 @@ def message(entry: Entry) -> dict[str, Any]:
         "messageType": kind_number(entry.kind),
         "clientMsgId": key,
         "deleted": False,
-        "extra": entry.extra or ('{"kind":"custom"}' if entry.kind == Kind.CUSTOM else ""),
+        "extra": extra(entry),
         "createdAt": entry.created_at // 1000,
     }
 

@@ -92,9 +92,14 @@ class Sessions:
         return [contact_info(user) for user in await self._services.accounts.search(caller, query, MAX_FOUND)]
 
     async def read(self, caller: Caller, session_id: str, seq: int) -> int:
-        """Move the caller's pointer forward, and return what is left unread."""
-        state = await self._services.messages.mark_read(caller, self._ids.conversation(session_id), seq)
-        return state.unread
+        """Move the caller's pointer forward, and return what is left unread.
+
+        Nothing is before seq 1: the core's 0, the end, is none of Resonance's, where it is what a field is by default.
+        """
+        known = self._ids.conversation(session_id)
+        if seq == 0:
+            return (await self._services.conversations.get(caller, known)).unread
+        return (await self._services.messages.mark_read(caller, known, seq)).unread
 
     async def delta(self, caller: Caller, cursor: int, limit: int) -> Delta:
         """Return what came in after a cursor, each message with what a client needs to show its session."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from resonance.domain.errors import Code, invalid
-from resonance.domain.model import NewGroup
+from resonance.domain.model import ConversationKind, NewGroup
 from resonance.domain.windows import History
 from resonance.gateway.http.context import AccountsOf, CallerOf, ContextOf, ConversationsOf, MessagesOf
 from resonance.gateway.http.listing import conversation_views
@@ -35,10 +35,12 @@ router = api_router("/api/v1/session", "session")
 
 
 @router.get("/list", operation_id="list_sessions", summary="The caller's sessions", responses=refusals())
-async def list_sessions(caller: CallerOf, conversations: ConversationsOf) -> SessionsOut:
-    """All of them up to 1,000, with the last message."""
+async def list_sessions(caller: CallerOf, conversations: ConversationsOf, context: ContextOf) -> SessionsOut:
+    """All of them up to 1,000, with the last message; everybody's only where `dialects.resonance_room` is on."""
     views = await conversation_views(conversations, caller, MAX_SESSIONS)
-    return SessionsOut(sessions=[session_out(view) for view in views])
+    room = context.settings.dialects.resonance_room
+    shown = [view for view in views if room or view.conversation.kind is not ConversationKind.OPEN]
+    return SessionsOut(sessions=[session_out(view) for view in shown])
 
 
 @router.post(

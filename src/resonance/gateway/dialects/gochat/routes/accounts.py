@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from resonance.domain.errors import ServiceError
-from resonance.domain.ids import OPEN_CONVERSATION
-from resonance.domain.model import Caller, UserChanges
+from resonance.domain.model import UserChanges
 from resonance.gateway.dialects.gochat import bodies
 from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, RegisteredOf, router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import login_info, user_info
+from resonance.gateway.dialects.gochat.world import arrive
 from resonance.gateway.http.context import (
     AccountsOf,
     AddressOf,
@@ -23,11 +23,12 @@ from resonance.gateway.http.context import (
     TokenOf,
 )
 from resonance.gateway.http.listing import conversation_views
-from resonance.services import LogicServices
-from resonance.services.accounts import Login, Registration, Tokens
+from resonance.services.accounts import Login, Registration
 
 DIALECT = "gochat"
 MAX_FOUND = 20
+_PART = 500
+"""People of whom logic says at once who is online."""
 
 auth_router: APIRouter = router_at("/auth")
 router: APIRouter = router_at("")
@@ -38,7 +39,7 @@ async def register(body: bodies.Credentials, context: ContextOf, address: Addres
     """Create an account. The client logs in afterwards."""
     wish = Registration(body.username.strip(), body.password, address=address, dialect=DIALECT)
     tokens = await context.services.accounts.register(wish)
-    await _arrive(context.services, tokens)
+    await arrive(context.services, tokens, new=True)
     told: dict[str, Any] = user_info(tokens.user)
     return answer(told | {"user": told}, 201)
 
@@ -48,7 +49,7 @@ async def login(body: bodies.Credentials, context: ContextOf, address: AddressOf
     """Log in."""
     wish = Login(body.username.strip(), body.password, address=address, dialect=DIALECT)
     tokens = await context.services.accounts.login(wish)
-    await context.services.conversations.open_to_all(_caller(tokens))
+    await arrive(context.services, tokens, new=False)
     return answer(login_info(tokens))
 
 
@@ -65,7 +66,7 @@ async def guest(context: ContextOf, address: AddressOf, body: bodies.Guest | Non
         guest=True,
     )
     tokens = await context.services.accounts.register(wish)
-    await _arrive(context.services, tokens)
+    await arrive(context.services, tokens, new=True)
     return answer(login_info(tokens), 201)
 
 
@@ -120,8 +121,11 @@ async def online(caller: CallerOf, accounts: AccountsOf, conversations: Conversa
     """Return who is online of those the caller has a single conversation with."""
     views = await conversation_views(conversations, caller, MAX_CONVERSATIONS)
     peers = [view.peer.id for view in views if view.peer is not None]
-    states = await accounts.presence(caller, peers) if peers else []
-    return answer({state.user_id: state.online for state in states})
+    told: dict[str, bool] = {}
+    for begin in range(0, len(peers), _PART):
+        states = await accounts.presence(caller, peers[begin : begin + _PART])
+        told |= {state.user_id: state.online for state in states}
+    return answer(told)
 
 
 @router.get("/users/{username}")
@@ -137,14 +141,3 @@ async def status(username: str, caller: CallerOf, accounts: AccountsOf) -> Respo
     states = await accounts.presence(caller, [user.id])
     seen = any(state.online for state in states)
     return answer({"userId": user.id, "online": seen, "status": "online" if seen else "offline"})
-
-
-def _caller(tokens: Tokens) -> Caller:
-    return Caller(tokens.user.id, 0, tokens.device_id)
-
-
-async def _arrive(services: LogicServices, tokens: Tokens) -> None:
-    """Show a newcomer everybody's conversation, with nothing in it unread."""
-    caller = _caller(tokens)
-    await services.conversations.open_to_all(caller)
-    await services.messages.mark_read(caller, OPEN_CONVERSATION, 0)

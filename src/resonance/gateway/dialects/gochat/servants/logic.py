@@ -11,18 +11,20 @@ from resonance._proto.im.logic.v1 import auth_pb2 as auth
 from resonance._proto.im.logic.v1 import conversation_pb2 as conv
 from resonance._proto.im.logic.v1 import group_pb2 as grp
 from resonance._proto.im.logic.v1 import message_pb2 as msg
-from resonance.domain.content import Kind, parse_kind
+from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
-from resonance.domain.model import Caller, GroupSettings, NewGroup, RequestStatus, Role, SendItem
+from resonance.domain.model import GroupSettings, NewGroup, RequestStatus, Role, SendItem
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat.servants import values
-from resonance.gateway.dialects.gochat.tables import KIND_NUMBERS, ROLES
+from resonance.gateway.dialects.gochat.tables import ROLES, kind_name
+from resonance.gateway.dialects.gochat.world import arrive
 from resonance.gateway.http.listing import conversation_views
+from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
-from resonance.services.accounts import Login, Registration, Tokens
+from resonance.services.accounts import Login, Registration
 
 DIALECT = "gochat"
 PAGE = 50
@@ -39,13 +41,13 @@ class AuthServant(Servant):
 
     def __init__(self, services: LogicServices) -> None:
         self._accounts = services.accounts
-        self._conversations = services.conversations
+        self._services = services
 
     async def login(self, request: auth.LoginRequest, call: Call) -> auth.LoginResponse:
         """Log in."""
         await call.service()
         tokens = await self._accounts.login(Login(request.username, request.password, dialect=DIALECT))
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=False)
         return auth.LoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -58,7 +60,7 @@ class AuthServant(Servant):
         await call.service()
         wish = Registration(request.username, request.password, request.nickname, request.avatar_url, dialect=DIALECT)
         tokens = await self._accounts.register(wish)
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=True)
         return auth.RegisterResponse(user=values.user(tokens.user))
 
     async def guest_login(self, request: auth.GuestLoginRequest, call: Call) -> auth.GuestLoginResponse:
@@ -67,7 +69,7 @@ class AuthServant(Servant):
         name = f"guest-{secrets.token_hex(5)}"
         wish = Registration(name, secrets.token_urlsafe(24), request.nickname or name, dialect=DIALECT, guest=True)
         tokens = await self._accounts.register(wish)
-        await self._open(tokens)
+        await arrive(self._services, tokens, new=True)
         return auth.GuestLoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -102,10 +104,6 @@ class AuthServant(Servant):
             return auth.ValidateTokenResponse(valid=False)
         found = await self._accounts.user(principal.caller, principal.caller.user_id)
         return auth.ValidateTokenResponse(valid=True, user=values.user(found), expires_at=principal.expires_at // 1000)
-
-    async def _open(self, tokens: Tokens) -> None:
-        """Have everybody's conversation, which this system's clients expect."""
-        await self._conversations.open_to_all(Caller(tokens.user.id, 0, tokens.device_id))
 
 
 class ConversationServant(Servant):
@@ -145,7 +143,8 @@ class ConversationServant(Servant):
             more = bool(entries) and entries[-1].seq < last
             beyond = entries[-1].seq + 1 if more else 0
         else:
-            page = await self._messages.history(caller, request.conversation_id, end + 1 if end > 0 else 0, size)
+            before = end + 1 if 0 < end < MAX_INT64 else 0
+            page = await self._messages.history(caller, request.conversation_id, before, size)
             entries = [entry for entry in reversed(page.entries) if entry.seq >= start]
             more = bool(entries) and entries[-1].seq > max(start, page.begin)
             beyond = entries[-1].seq - 1 if more else 0
@@ -153,9 +152,9 @@ class ConversationServant(Servant):
         return conv.GetMessagesResponse(messages=told, has_more=more, next_seq_id=beyond)
 
     async def mark_as_read(self, request: conv.MarkAsReadRequest, call: Call) -> conv.MarkAsReadResponse:
-        """Move the user's read pointer forward."""
+        """Move the user's read pointer forward, to the end without a seq."""
         caller = await call.user(request.user_id, "user_id")
-        state = await self._messages.mark_read(caller, request.conversation_id, max(request.seq_id, 0))
+        state = await self._messages.mark_read(caller, request.conversation_id, request.seq_id)
         return conv.MarkAsReadResponse(success=True, unread_count=state.unread)
 
     async def get_unread_count(self, request: conv.GetUnreadCountRequest, call: Call) -> conv.GetUnreadCountResponse:
@@ -282,7 +281,6 @@ class MessageServant(Servant):
         """Send; without a key a repetition is a new message."""
         caller = await call.user(request.user_id, "user_id")
         key = request.client_msg_id
-        kind = KIND_NUMBERS.get(request.type, "") if request.type else ""
         item = SendItem(
             ref=0,
             connection=0,
@@ -290,7 +288,7 @@ class MessageServant(Servant):
             client_msg_id=check_client_key(key) if key else f"{SERVER_KEY_MARK}{secrets.token_hex(16)}",
             conversation_id=request.conversation_id,
             to_user="",
-            kind=parse_kind(kind) if kind else Kind.TEXT,
+            kind=parse_kind(kind_name(request.type)),
             content=request.content,
             extra="",
             trace=current_trace(),

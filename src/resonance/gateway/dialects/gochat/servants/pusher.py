@@ -10,6 +10,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from resonance._proto.gochat.v1 import gochat_pb2 as pb
 from resonance.domain.errors import invalid
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
+from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.tables import FRIEND_SIGNALS
 from resonance.gateway.seams import Downlink
 from resonance.rpc.foreign import Call, Servant
@@ -47,16 +48,17 @@ def read_signal(given: pb.SystemSignal) -> Signal:
     if not isinstance(payload, dict):
         raise invalid("payload", "the payload is no JSON object")
     user, conversation = _text(payload, "user_id", "userId"), _text(payload, "conversation_id", "conversationId")
+    group = _text(payload, "group_id", "groupId")
     match given.signal_type:
         case "friend.status.changed" if user and isinstance(payload.get("online"), bool):
             return Presence(user, payload["online"], min(max(given.timestamp, 0), _LAST_SECOND) * 1000)
         case "message.receipt.updated" if user and conversation:
             return Receipt(conversation, user, _seq(payload))
-        case "group.member.changed" if conversation or _text(payload, "group_id", "groupId"):
+        case "group.member.changed" if conversation or group:
             named = payload.get("user_ids") or payload.get("members") or []
             users = tuple(one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
-            group = conversation or _text(payload, "group_id", "groupId")
-            return ConversationChanged(group, _text(payload, "action") or "joined", _text(payload, "actor"), users, 0)
+            changed = conversation or values.group_conversation(group)
+            return ConversationChanged(changed, _text(payload, "action") or "joined", _text(payload, "actor"), users, 0)
         case kind if kind in _FRIEND_ACTIONS and user:
             return FriendChanged(_FRIEND_ACTIONS[kind], user, _text(payload, "message"))
         case kind:

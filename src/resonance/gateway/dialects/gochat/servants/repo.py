@@ -7,7 +7,7 @@ from typing import ClassVar
 from google.protobuf.descriptor import ServiceDescriptor
 
 from resonance._proto.im.repo.v1 import repo_pb2 as pb
-from resonance.domain.errors import no_conversation
+from resonance.domain.errors import invalid, no_conversation
 from resonance.domain.model import Conversation, ConversationView, Member
 from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.tables import ROLES
@@ -136,9 +136,11 @@ class ConversationServant(Servant):
     async def update_read_pointer(
         self, request: pb.UpdateReadPointerRequest, call: Call
     ) -> pb.UpdateReadPointerResponse:
-        """Move the pointer forward; whoever wrote what is read now is told."""
+        """Move the pointer forward, to the end without a seq; whoever wrote what is read now is told."""
         caller = await call.user(request.user_id, "user_id")
-        state = await self._store.mark_read(caller.user_id, request.conversation_id, max(request.seq_id, 0))
+        if request.seq_id < 0:
+            raise invalid("seq_id", f"seq_id is {request.seq_id}: 0 (the end) or more are allowed")
+        state = await self._store.mark_read(caller.user_id, request.conversation_id, request.seq_id)
         return pb.UpdateReadPointerResponse(success=True, unread_count=state.unread)
 
     async def get_unread_count(self, request: pb.GetUnreadCountRequest, call: Call) -> pb.GetUnreadCountResponse:

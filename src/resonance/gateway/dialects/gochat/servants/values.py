@@ -8,7 +8,7 @@ from resonance._proto.im.logic.v1 import common_pb2, conversation_pb2, group_pb2
 from resonance._proto.im.repo.v1 import repo_pb2
 from resonance.domain.ids import group_conversation_id
 from resonance.domain.model import Conversation, ConversationView, Entry, Member, User
-from resonance.gateway.dialects.gochat.tables import ROLES, WORLD_NAME, kind_number, words
+from resonance.gateway.dialects.gochat.tables import ROLES, WORLD_NAME, extra, kind_number, words
 
 GROUP_PREFIX = "sg_"
 
@@ -56,7 +56,7 @@ def message(entry: Entry) -> common_pb2.Message:
         seq_id=entry.seq,
         created_at=entry.created_at // 1000,
         sender=common_pb2.User(id=entry.sender, username=entry.sender),
-        extra=entry.extra,
+        extra=extra(entry),
     )
 
 
@@ -71,7 +71,7 @@ def repo_message(entry: Entry) -> repo_pb2.Message:
         seq_id=entry.seq,
         created_at=entry.created_at // 1000,
         updated_at=entry.created_at // 1000,
-        extra=entry.extra,
+        extra=extra(entry),
     )
 
 
