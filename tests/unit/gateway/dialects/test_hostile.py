@@ -94,7 +94,7 @@ def _check(codec: Codec, command: Command) -> None:
         assert codec.ack(busy, packet.seq)
         _checked_key(packet.client_msg_id)
     elif isinstance(packet, Read):
-        assert 0 <= packet.read_seq < 2**63
+        assert -(2**63) <= packet.read_seq < 2**63  # logic refuses what is below 0
         "".join((packet.seq, packet.conversation_id)).encode()
     elif isinstance(packet, Refused):
         assert codec.fault(packet.error, packet.ref)
