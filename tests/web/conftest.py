@@ -78,6 +78,8 @@ async def visit(browser: Browser, deployment: Deployment, request: pytest.Fixtur
     yield open_page
     if request.node.stash.get(FAILED, False):
         for person in visitors:
+            if person.page.is_closed():
+                continue
             await person.page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{person.name[:-4]}.png")
     for person in visitors:
         await person.close()

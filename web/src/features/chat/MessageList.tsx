@@ -28,6 +28,7 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
   const { t } = useTranslation();
   const scroller = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
+  const hidden = useRef(false);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -53,6 +54,7 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
 
   // The virtualizer hears of the scrolling only after React has.
   const scrolled = ({ currentTarget }: UIEvent) => {
+    if (currentTarget.clientHeight === 0) return;
     const end = showsEnd(currentTarget);
     setAtEnd(end);
     if (end && filled) onAtEnd();
@@ -61,10 +63,16 @@ export function MessageList({ rows, render, onNearTop, onAtEnd, unseen }: Props)
     const log = scroller.current;
     if (!log || !filled) return undefined;
     // Told when the new rows are laid out, and when what hid the history has gone.
-    const observer = new ResizeObserver(() => showsEnd(log) && onAtEnd());
+    const observer = new ResizeObserver(() => {
+      const visible = log.clientHeight > 0;
+      // What came meanwhile was not followed, because nothing was laid out.
+      if (visible && hidden.current && atEnd) toEnd();
+      hidden.current = !visible;
+      if (showsEnd(log)) onAtEnd();
+    });
     observer.observe(log);
     return () => observer.disconnect();
-  }, [rows, filled, onAtEnd]);
+  }, [rows, filled, atEnd, toEnd, onAtEnd]);
 
   return (
     <div className={classes.frame}>
