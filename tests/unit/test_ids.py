@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from resonance.domain.errors import Code, ServiceError
@@ -32,6 +32,7 @@ def test_single_ids_do_not_depend_on_the_order(a: UserId, b: UserId) -> None:
 
 
 @given(handles, handles, handles)
+@example(UserId("@"), UserId("_B"), UserId("B"))
 def test_the_other_member_follows_from_the_id_and_one_of_the_two(a: UserId, b: UserId, c: UserId) -> None:
     assert single_peer(single_id(a, b), a) == b
     assume(c not in (a, b))
@@ -44,7 +45,7 @@ def test_no_other_id_has_another_member(a: UserId, text: str) -> None:
     assert single_peer("world", a) == ""
 
 
-@pytest.mark.parametrize("good", ["a", "李雷", "Ann-Marie", "a_b", "x.y@z", "0", "z" * 64, "José"])
+@pytest.mark.parametrize("good", ["a", "李雷", "Ann-Marie", "a_b", "x.y@z", "0", "z" * 64, "José", "...", "..a"])
 def test_good_handles(good: str) -> None:
     assert check_handle(good) == good
 
@@ -54,7 +55,7 @@ def test_handles_are_normalised() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a:b", "a\nb", "a b", "a/b", "z" * 65, "a\x00", "¼", "<a>", "a\u200b", "～", "\ud800"]
+    "bad", ["", "a:b", "a\nb", "a b", "a/b", "z" * 65, "a\x00", "¼", "<a>", "a\u200b", "～", "\ud800", ".", ".."]
 )
 def test_bad_handles_are_refused_by_name(bad: str) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -68,7 +69,7 @@ def test_good_group_ids(good: str) -> None:
     assert check_group_id(good) == good
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "z" * 65, "g\u00e9", "a/b", "sg_1", "sg_"])
+@pytest.mark.parametrize("bad", ["", "a b", "z" * 65, "g\u00e9", "a/b", "sg_1", "sg_", ".", ".."])
 def test_group_ids_that_pass_for_conversations_are_refused(bad: str) -> None:
     with pytest.raises(ServiceError) as refused:
         check_group_id(bad)

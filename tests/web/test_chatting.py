@@ -171,3 +171,29 @@ async def test_a_refused_message_can_be_sent_again(visit: Visit) -> None:
     await failure.get_by_role("button", name="Send again").click()
     await expect(failure).to_be_hidden()
     await expect(bob.message("second")).to_have_count(1)
+
+
+HIDDEN = """
+window.__shown = [];
+window.Notification = class extends EventTarget {
+  static permission = "granted";
+  constructor(title, { body }) { super(); window.__shown.push(`${title}: ${body}`); }
+};
+Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+"""
+
+
+async def test_a_hidden_tab_notifies_unless_another_is_looked_at(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await bob.page.evaluate("localStorage['resonance-notifications'] = 'on'")
+    hidden = await bob.new_page()
+    await hidden.add_init_script(HIDDEN)
+    await hidden.goto(f"{bob.url}/app/")
+    item = hidden.get_by_role("navigation", name="Chats").get_by_role("link", name=ann.title)
+    await ann.find(bob.title)
+    await ann.say("looked at")
+    await expect(item).to_contain_text("looked at")
+    await bob.page.close()
+    await ann.say("not looked at")
+    await hidden.wait_for_function("window.__shown.length > 0")
+    assert await hidden.evaluate("window.__shown") == [f"{ann.title}: not looked at"]

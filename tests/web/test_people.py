@@ -157,3 +157,18 @@ async def test_a_group_is_joined_by_request(visit: Visit) -> None:
     await bob.page.get_by_role("button", name="Leave group").click()
     await bob.page.get_by_role("dialog").get_by_role("button", name="Leave group").click()
     await expect(ann.history.get_by_text(f"{bob.title} left")).to_be_visible()
+
+
+async def test_another_login_in_another_tab_shows_nothing_of_the_one_before(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await ann.page.get_by_role("link", name="Settings").click()
+    await ann.page.get_by_role("link", name="Profile").click()
+    await expect(ann.page.get_by_label("Display name")).to_have_value(ann.title)
+    await ann.page.get_by_role("button", name="Log out").click()
+    await expect(ann.page.get_by_role("dialog")).to_be_visible()
+    other = await ann.new_page()
+    await other.goto(f"{ann.url}/app/icon.svg")
+    session = await bob.page.evaluate("localStorage['resonance.session']")
+    await other.evaluate("session => { localStorage['resonance.session'] = session; }", session)
+    await expect(ann.page.get_by_label("Display name")).to_have_value(bob.title)
+    await expect(ann.page.get_by_role("dialog")).to_be_hidden()

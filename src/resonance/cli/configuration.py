@@ -47,8 +47,10 @@ def check(
     from rich.text import Text
 
     from resonance.config.show import check_lines
+    from resonance.gateway import dialects
 
     loaded = load_options(role.value, config, env)
+    dialects.enabled(loaded.settings)  # which there are, only the gateway knows
     console = Console(highlight=False, soft_wrap=True)
     files = ", ".join(str(path) for path in loaded.files) or "none"
     console.print(Text(f"# environment {loaded.env}; files: {files}", style="dim"))

@@ -281,8 +281,8 @@ class OpenConversation(Section):
 class Dialects(Section):
     """The protocols of other systems, whose clients work unmodified (docs/dialects.md)."""
 
-    enabled: tuple[Literal["resonance", "nexo", "gochat"], ...] = ("resonance", "nexo", "gochat")
-    """Which are spoken, beside the native one."""
+    enabled: tuple[Name, ...] = ("all",)
+    """Which are spoken, beside the native one: resonance, nexo, gochat, or all that there are."""
     grpc_listen: Address | None = None
     """Where `resonance serve` offers other systems' gRPC names: unix:path (relative ones are below data_dir) or
     host:port. Unset: nowhere. Roles that run on their own offer them at their own addresses.
@@ -306,6 +306,8 @@ class MessagesConfig(Section):
     """Messages waiting in logic at most; more are refused as busy."""
     per_user_per_second: Annotated[float, LIVE] = Field(0, ge=0)
     """Messages a user may send per second on average (bursts of ten seconds' worth); 0 is no limit."""
+    open_per_user_per_second: Annotated[float, LIVE] = Field(10, ge=0)
+    """The same in everybody's conversation, which costs a push to each who is online."""
 
 
 class Presence(Section):

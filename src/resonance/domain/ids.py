@@ -28,15 +28,17 @@ MAX_HANDLE = 64
 MAX_KEY = 64
 SERVER_KEY_MARK = "~"
 
-_HANDLE = re.compile(r"[\w.@-]{1,64}")
-_GROUP = re.compile(r"(?!sg_)[A-Za-z0-9._-]{1,64}")
+# Clients and proxies take "." and ".." out of a path, so nobody could be asked for under such a name.
+_HANDLE = re.compile(r"(?!\.{1,2}\Z)[\w.@-]{1,64}")
+_GROUP = re.compile(r"(?!sg_|\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 
 
 def check_handle(value: str, field: str = "user_id") -> UserId:
     """Return the handle in NFC, or refuse it.
 
     1 to 64 characters: letters and digits of any script, and ``. _ - @`` (DESIGN: canonical model). Control
-    characters, blanks and ``:`` are refused; so is a handle that changes under NFC into one that is not allowed.
+    characters, blanks, ``:``, and ``.`` and ``..`` whole are refused; so is a handle that changes under NFC into one
+    that is not allowed.
 
     Raises:
         ServiceError: INVALID_ARGUMENT, naming `field`.
@@ -58,7 +60,8 @@ def check_new_handle(value: str, field: str = "user_id") -> UserId:
 
 
 def check_group_id(value: str, field: str = "group_id") -> str:
-    """Return a group id that a caller made, or refuse it: 1 to 64 of A–Z a–z 0–9 . _ - without ``sg_`` before them.
+    """Return a group id that a caller made, or refuse it: 1 to 64 of A–Z a–z 0–9 . _ - without ``sg_`` before them;
+    ``.`` and ``..`` are none.
 
     That would be the conversation id of another group, and paths name a group by either.
     """
@@ -101,7 +104,8 @@ def single_peer(conversation_id: str, user_id: str) -> str:
     """
     rest = conversation_id.removeprefix("si_")
     for peer in (rest[len(user_id) + 1 :], rest[: -len(user_id) - 1]):
-        if peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
+        # what holds the joint is no handle
+        if peer and ":" not in peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
             return peer
     return ""
 

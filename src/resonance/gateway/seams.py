@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from resonance.domain.closes import Close
-from resonance.domain.model import Route, SendAnswer
+from resonance.domain.model import Entry, Route, SendAnswer
 from resonance.services.link import PushBatch, RouteRefusal
 
 
@@ -68,8 +68,14 @@ class Downlink(Protocol):
     def push(self, batch: PushBatch) -> None:
         """Push entries and signals to the connections of the users they are for."""
 
-    def absent(self, user_ids: Sequence[str]) -> list[str]:
-        """Return those of these users whom no push can reach: they have no connection here."""
+    def tell(self, entry: Entry, user_ids: Sequence[str]) -> list[str]:
+        """Give an entry that did not come by the link to the connections of some users.
+
+        It may be given twice, or out of turn, and takes no other entry's turn: what the link pushes is as without it.
+
+        Returns:
+            Those of the users who have no connection here.
+        """
 
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         """End every connection of these devices."""

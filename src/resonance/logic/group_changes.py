@@ -42,7 +42,7 @@ def joining(state: ConversationState, user_id: UserId) -> GroupChange | None:
         raise ServiceError(Code.ALREADY_MEMBER, f"{user_id} is a member of {group.id}")
     if group.join_approval:
         return None
-    return _change(group, user_id, "joined", (MemberChange(user_id, MemberOp.JOIN),))
+    return _joined(group, user_id, (MemberChange(user_id, MemberOp.JOIN),))
 
 
 def admitting(state: ConversationState, actor: UserId, user_id: UserId, now: int) -> GroupChange:
@@ -50,7 +50,7 @@ def admitting(state: ConversationState, actor: UserId, user_id: UserId, now: int
     check(Action.APPROVE, state, actor, now)
     if _is_present(state, user_id):
         raise ServiceError(Code.REQUEST_NOT_FOUND)
-    return _change(state.conversation, actor, "joined", (MemberChange(user_id, MemberOp.JOIN, inviter=actor),))
+    return _joined(state.conversation, actor, (MemberChange(user_id, MemberOp.JOIN, inviter=actor),))
 
 
 def adding(state: ConversationState, actor: UserId, user_ids: Sequence[UserId], now: int) -> GroupChange | None:
@@ -60,7 +60,7 @@ def adding(state: ConversationState, actor: UserId, user_ids: Sequence[UserId], 
     if not new:
         return None
     joins = tuple(MemberChange(user_id, MemberOp.JOIN, inviter=actor) for user_id in new)
-    return _change(state.conversation, actor, "joined", joins)
+    return _joined(state.conversation, actor, joins)
 
 
 def removing(state: ConversationState, actor: UserId, user_id: UserId, now: int) -> GroupChange:
@@ -129,6 +129,11 @@ def _is_present(state: ConversationState, user_id: UserId) -> bool:
 def _given(settings: GroupSettings) -> dict[str, Change]:
     """Return the settings that are to be changed, by field."""
     return {name: value for name, value in asdict(settings).items() if value is not None}
+
+
+def _joined(group: Conversation, actor: UserId, joins: tuple[MemberChange, ...]) -> GroupChange:
+    """Return the change that brings people in; its entry, the first that they see, says what the group is called."""
+    return _change(group, actor, "joined", joins, changes={"name": group.name})
 
 
 def _change(

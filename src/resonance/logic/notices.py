@@ -1,8 +1,8 @@
 """System entries: what a conversation's log says of its members and settings, in a form that any client can word.
 
 The content is a JSON object: `action` (as in `GroupChange`), `actor`, `users` (whom it is about, the first
-`MAX_NAMED`), `count` (how many they are in all) and, for `created` and `updated`, `changes` (the new values by field,
-enumerations by name; of a new group its name).
+`MAX_NAMED`), `count` (how many they are in all) and `changes`: of `updated` the new values by field, enumerations by
+name; of `created` and `joined` the group's `name`, which the clients of those who come may not know yet.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
 from resonance.domain.errors import Code, ServiceError, no_conversation
-from resonance.domain.ids import UserId, check_handle, single_id
+from resonance.domain.ids import OPEN_CONVERSATION, UserId, check_handle, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
@@ -63,6 +63,7 @@ class Pipeline:
         self._clock = clock
         self._fences = Fences(time.monotonic)
         self._buckets = TokenBuckets(lambda: settings.per_user_per_second, time.monotonic)
+        self._open_buckets = TokenBuckets(lambda: settings.open_per_user_per_second, time.monotonic)
         # items that wait for a commit, in arrival order, each with where its answer goes
         self._queue: deque[tuple[AnswerSink, SendItem]] = deque()
         self._filled = asyncio.Event()
@@ -212,6 +213,7 @@ class Pipeline:
         forbidden: list[int] = []
         conversations = batch.conversations
         buckets = self._buckets if charge and self._settings.per_user_per_second else None
+        open_buckets = self._open_buckets if charge and self._settings.open_per_user_per_second else None
         fences = self._fences or None
         for message_id, index in zip(self._ids.take(len(pending)), pending, strict=True):
             item = batch.items[index]
@@ -225,6 +227,8 @@ class Pipeline:
                     continue
                 if buckets is not None:
                     buckets.take(sender, "messages")
+                if open_buckets is not None and cached.id == OPEN_CONVERSATION:
+                    open_buckets.take(sender, "messages to everybody")
                 check_content(kind, content, extra)
                 conversation_id = cached.id
                 body = body_hash(conversation_id, kind, content, extra)

@@ -26,13 +26,12 @@ from tests.e2e.dialects.http import request
 async def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A server in this process whose registry has a line more."""
     monkeypatch.setattr(dialects, "DIALECTS", (*dialects.DIALECTS, FourthDialect))
-    spoken = config.Dialects.model_construct(enabled=("resonance", "nexo", "gochat", "fourth"))  # type: ignore[arg-type]
     settings = Settings(
         data_dir=tmp_path / "data",
         service=config.Service(host="127.0.0.1", http_port=0, grpc_port=0),
         accounts=config.AccountsConfig(hash_memory_kib=8, hash_time=1),
         observability=config.Observability(metrics=config.Metrics(port=0)),
-    ).model_copy(update={"dialects": spoken})
+    )
     ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
     node = asyncio.create_task(Node("serve", Loaded(settings, "dev", {}, []), ready.set_result).run())
     node.add_done_callback(lambda _: ready.cancel())

@@ -12,7 +12,7 @@ import pytest
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import Route, SendAnswer, SendItem
+from resonance.domain.model import Entry, Route, SendAnswer, SendItem
 from resonance.gateway.uplink import GatewayUplink
 from resonance.rpc.connector import Connection, Connector
 from resonance.rpc.frames import DOWN, UP
@@ -50,7 +50,7 @@ class Collector:
     def push(self, batch: PushBatch) -> None:
         self.pushed.append(batch)
 
-    def absent(self, user_ids: Sequence[str]) -> list[str]:
+    def tell(self, entry: Entry, user_ids: Sequence[str]) -> list[str]:
         return list(user_ids)
 
     def kick(self, device_ids: Sequence[str], close: Close) -> None:

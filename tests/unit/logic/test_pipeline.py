@@ -241,6 +241,16 @@ async def test_a_rate_over_the_limit_is_refused_and_a_resend_is_not(hooked: Hook
         assert (await live.send("bob", first.conversation_id)).code == ""
 
 
+async def test_everybodys_conversation_has_a_rate_of_its_own(hooked: Hooked) -> None:
+    async with running(hooked, messages={"open_per_user_per_second": 0.1}) as live:
+        await live.people("ann", "bob")
+        world = (await live.conversations.open_to_all(caller("ann"))).conversation.id
+        assert (await live.send("ann", world)).code == ""
+        assert (await live.send("ann", world)).code == Code.RATE_LIMITED.text
+        assert (await live.send("ann", "", to="bob")).code == ""
+        assert (await live.send("bob", world)).code == ""
+
+
 @pytest.mark.parametrize("conversation_id", ["", "si_ann_jos\u00e9"])
 async def test_a_first_message_finds_a_handle_in_any_unicode_form(live: Live, conversation_id: str) -> None:
     await live.people("jos\u00e9")

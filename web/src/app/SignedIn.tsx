@@ -1,4 +1,5 @@
-import { lazy, Suspense } from "react";
+import { modals } from "@mantine/modals";
+import { lazy, Suspense, useEffect } from "react";
 import { Navigate, Route, Routes, useLocation } from "react-router";
 import { ChatsPage } from "@/features/chat/ChatsPage";
 import { PeopleProvider } from "@/features/people/PeopleProvider";
@@ -9,6 +10,8 @@ const SettingsPage = lazy(async () => ({ default: (await import("@/features/sett
 
 /** The pages of somebody who is logged in. */
 export function SignedIn() {
+  // A question that was not answered ends with the login.
+  useEffect(() => () => modals.closeAll(), []);
   return (
     <PeopleProvider>
       <Suspense>

@@ -240,6 +240,18 @@ describe("with a real server", () => {
     await ann.engine.stop();
   });
 
+  it("knows of anybody whether they are online, whatever they are called", { timeout: 120_000 }, async () => {
+    const ann = await Browser.of("ann");
+    const api = new Api(new Tokens(memoryStorage()), server.url);
+    const other = Browser.on(api, (await api.register({ username: "constructor", password: "correct horse" })).id);
+    await Promise.all([ann.connection("online"), other.connection("online")]);
+    await ann.engine.api.requestFriend("constructor");
+    await other.engine.api.requestFriend(ann.engine.userId);
+    await ann.lives(({ presence }) => presence["constructor"]?.online === true);
+    expect(ann.engine.live.getState().presence).toHaveProperty("constructor");
+    await Promise.all([ann.engine.stop(), other.engine.stop()]);
+  });
+
   it("renews an access token that ends under an open page, unseen", { timeout: 120_000 }, async () => {
     const brief = new Server({ RESONANCE_AUTH__ACCESS_TTL: "2s" });
     await brief.start();

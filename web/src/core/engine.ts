@@ -322,7 +322,7 @@ export class Engine {
   async #askPresence(): Promise<void> {
     const friends = await this.db.relations.filter((relation) => relation.is_friend).primaryKeys();
     const known = this.live.getState().presence;
-    const asked = [...friends, this.userId].filter((user) => !(user in known)).slice(0, MAX_PRESENCE);
+    const asked = [...friends, this.userId].filter((user) => !Object.hasOwn(known, user)).slice(0, MAX_PRESENCE);
     if (asked.length === 0) return;
     const told = new Map((await this.api.presence(asked)).map((one) => [one.user_id, one]));
     const states = asked.map((user) => {

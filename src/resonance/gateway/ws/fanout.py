@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from resonance.domain.model import Entry
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.connection import Connection
 from resonance.gateway.ws.frames import frame
@@ -117,9 +118,11 @@ class _Entries(_Delivery):
 class _Packet(_Delivery):
     """One packet for everybody it is for: a signal, a hint."""
 
-    def __init__(self, encode: Callable[[Codec], tuple[bytes, ...]], users: Sequence[str], left_out: int = 0) -> None:
+    def __init__(
+        self, encode: Callable[[Codec], tuple[bytes, ...]], users: Sequence[str], left_out: int = 0, messages: int = 0
+    ) -> None:
         self.users = users
-        self.messages = 0
+        self.messages = messages
         self._encode = encode
         self._left_out = left_out
         self._frames: dict[Codec, bytes] = {}
@@ -190,6 +193,13 @@ class Fanout:
         if self._users_waiting > BACKLOG:
             self._give_up()
         metrics.push_seconds.observe(time.perf_counter() - began)
+
+    def tell(self, entry: Entry, users: Sequence[str]) -> list[str]:
+        """Give an entry to users, behind what waits, whatever they were given before; return who is not here."""
+        self._add(_Packet(lambda codec: (codec.push(entry),), users, messages=1))
+        if not self._scheduled:
+            self._run()
+        return [user for user in users if user not in self._by_user]
 
     def broadcast(self, encode: Callable[[Codec], bytes]) -> None:
         """Give a packet to every connection, behind what waits."""

@@ -13,7 +13,7 @@ from picows import WSTransport
 
 from resonance.config.settings import WsConfig
 from resonance.domain.closes import Close
-from resonance.domain.model import Principal, Route, SendAnswer
+from resonance.domain.model import Entry, Principal, Route, SendAnswer
 from resonance.gateway.seams import Downlink, Uplink
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Command
@@ -203,9 +203,9 @@ class Hub(Downlink):
         """Push entries and signals to the connections of the users they are for."""
         self._fanout.push(batch)
 
-    def absent(self, user_ids: Sequence[str]) -> list[str]:
-        """Return those of these users who have no connection that may be pushed to."""
-        return [user_id for user_id in user_ids if user_id not in self._registry.by_user]
+    def tell(self, entry: Entry, user_ids: Sequence[str]) -> list[str]:
+        """Give an entry that did not come by the link to the connections of some users."""
+        return self._fanout.tell(entry, user_ids)
 
     def kick(self, device_ids: Sequence[str], close: Close) -> None:
         """End every connection of these devices."""

@@ -89,7 +89,7 @@ function BubbleMenu({ entry, actions }: Pick<Props, "entry" | "actions">) {
   return (
     <Menu position={entry.own ? "bottom-end" : "bottom-start"} width={180} withinPortal>
       <Menu.Target>
-        <button type="button" className={classes.menuButton} aria-label={t("chat.actions")} tabIndex={-1}>
+        <button type="button" className={classes.menuButton} aria-label={t("chat.actions")}>
           <Ellipsis size={18} aria-hidden />
         </button>
       </Menu.Target>

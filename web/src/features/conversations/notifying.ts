@@ -28,3 +28,31 @@ export async function choose(on: boolean): Promise<boolean> {
   localStorage.setItem(STORED, granted ? "on" : "off");
   return granted;
 }
+
+const LOOKING = "resonance.looking";
+
+/** Let the other pages of this browser know that this one is looked at, while it is. Returns how to end that. */
+export function tellLooking(): () => void {
+  let release: (() => void) | undefined;
+  const changed = () => {
+    release?.();
+    release = undefined;
+    if (document.visibilityState !== "visible") return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    release = resolve;
+    // Only secure pages have locks, and only those may notify.
+    void navigator.locks?.request(LOOKING, { mode: "shared" }, () => promise);
+  };
+  changed();
+  document.addEventListener("visibilitychange", changed);
+  return () => {
+    document.removeEventListener("visibilitychange", changed);
+    release?.();
+  };
+}
+
+/** Whether any page of this browser is looked at. */
+export async function looking(): Promise<boolean> {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  return held.some(({ name }) => name === LOOKING);
+}

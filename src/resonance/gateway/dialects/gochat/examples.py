@@ -33,5 +33,17 @@ EXAMPLES = (
         client_msg_id="key-1",
     ),
     _example("mark_read", "Move the read pointer.", "mark-read", conversationId="si_ann_bob", seqId=3),
+    Example(
+        "group_member_online",
+        "Who of a group's members is online.",
+        orjson.dumps({"type": "group-member-online", "data": {"groupId": "sg_team"}}),
+        orjson.dumps(
+            {
+                "type": "group-member-online",
+                "data": {"groupId": "sg_team", "members": [{"userId": "ann", "online": True}]},
+                "timestamp": 1_795_650_514_598,
+            }
+        ),
+    ),
     _example("ping", "Keep-alive.", "ping"),
 )

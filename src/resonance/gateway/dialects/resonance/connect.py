@@ -174,8 +174,9 @@ def _read(message: type[Message], form: str, body: bytes) -> Message:
             return message.FromString(body)
         return json_format.Parse(body or b"{}", message(), ignore_unknown_fields=True)
     except (DecodeError, json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        said = str(error).encode(errors="replace").decode()  # it may show halves of surrogate pairs
         raise ServiceError(
-            Code.MALFORMED_PACKET, f"the body is no {message.DESCRIPTOR.full_name}: {error}"[:300]
+            Code.MALFORMED_PACKET, f"the body is no {message.DESCRIPTOR.full_name}: {said}"[:300]
         ) from error
 
 

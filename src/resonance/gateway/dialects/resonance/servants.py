@@ -23,7 +23,6 @@ from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 from resonance.services.accounts import Login, Registration
-from resonance.services.link import Push, PushBatch
 
 DIALECT = "resonance"
 
@@ -201,13 +200,10 @@ class PushServant(Servant):
         return push_pb2.PushResponse(msg_id=request.message.msg_id, error=error, failed_usernames=failed)
 
     def _push(self, users: list[str], message: packet_pb2.PushMessage) -> tuple[list[str], str]:
-        """Push to those who are here; return who is not, and why. A client that has the message is not pushed to."""
+        """Push to those who are here; return who is not, and why. What logic pushes is as without it."""
         try:
             entry = pushed_entry(message, self._ids.conversation(message.session_id))
         except ServiceError as error:
             return users, error.message
-        absent = self._downlink.absent(users)
-        present = [user for user in users if user not in absent]
-        # position 0: this says nothing about how much of logic's outbox this gateway was given
-        self._downlink.push(PushBatch(0, [Push([entry], present, [0])], []))
+        absent = self._downlink.tell(entry, users)
         return absent, f"not connected here: {', '.join(absent)}"[:200] if absent else ""
