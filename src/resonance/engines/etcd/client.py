@@ -34,6 +34,8 @@ _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", 64 << 20),
 )
+WATCH_S = 10.0
+"""Longest life of one stream of changes: whatever silences one without ending it is over by then."""
 _OURS = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
 
 
@@ -106,12 +108,16 @@ class EtcdClient:
         )
 
     async def watch(self, prefix: str, revision: int) -> AsyncGenerator[pb.WatchResponse, None]:
-        """Yield what happens below a prefix from a revision on, as etcd tells it, until the stream is lost (raises)."""
+        """Yield what happens below a prefix from a revision on, as etcd tells it.
+
+        Ends by itself after `WATCH_S`, to be begun anew behind what it told. Raises ServiceError when it is lost.
+        """
         create = pb.WatchCreateRequest(
             key=prefix.encode(), range_end=prefix_end(prefix), start_revision=revision, progress_notify=True
         )
         channel, metadata = await self._open()
-        call = stubs.WatchStub(channel).Watch(metadata=metadata)
+        heard = False
+        call = stubs.WatchStub(channel).Watch(timeout=WATCH_S, metadata=metadata)
         try:
             with _closed_channel():
                 await call.write(pb.WatchRequest(create_request=create))
@@ -120,8 +126,11 @@ class EtcdClient:
                     response = await call.read()
                 if not isinstance(response, pb.WatchResponse):
                     break
+                heard = True
                 yield response
         except grpc.aio.AioRpcError as error:
+            if heard and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return
             raise await self._failed(channel, error) from error
         finally:
             call.cancel()
