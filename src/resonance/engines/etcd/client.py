@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import grpc
@@ -28,7 +28,6 @@ _LEADER = ("hasleader", "true")
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd cuts who asks more often than every 5 s
     ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -119,10 +118,10 @@ class EtcdClient:
         heard = False
         call = stubs.WatchStub(channel).Watch(timeout=WATCH_S, metadata=metadata)
         try:
-            with _closed_channel():
+            async with _bounded(self._config.timeout):
                 await call.write(pb.WatchRequest(create_request=create))
             while True:
-                with _closed_channel():
+                async with _bounded(2 * WATCH_S):
                     response = await call.read()
                 if not isinstance(response, pb.WatchResponse):
                     break
@@ -146,7 +145,7 @@ class EtcdClient:
     async def _call(self, call: Call[R]) -> R:
         channel, metadata = await self._open()
         try:
-            with _closed_channel():
+            async with _bounded(2 * self._config.timeout):
                 return await call(channel, metadata)
         except grpc.aio.AioRpcError as error:
             raise await self._failed(channel, error) from error
@@ -163,7 +162,7 @@ class EtcdClient:
             secret = self._config.password.get_secret_value() if self._config.password else ""
             request = pb.AuthenticateRequest(name=self._config.user, password=secret)
             try:
-                with _closed_channel():
+                async with _bounded(2 * self._config.timeout):
                     answer = await stubs.AuthStub(channel).Authenticate(request, timeout=self._config.timeout)
             except grpc.aio.AioRpcError as error:
                 raise await self._failed(channel, error) from error
@@ -194,14 +193,18 @@ class EtcdClient:
             await channel.close()
 
 
-@contextmanager
-def _closed_channel() -> Iterator[None]:
+@asynccontextmanager
+async def _bounded(seconds: float) -> AsyncIterator[None]:
     """Turn what gRPC does to calls whose channel another call has closed into UNAVAILABLE.
 
-    It cancels them, which would look as if somebody had cancelled the task.
+    It cancels them, which would look as if somebody had cancelled the task; and one that had not begun yet waits for
+    ever, whatever its own time-out is.
     """
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ServiceError(Code.UNAVAILABLE, "etcd does not answer") from error
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
