@@ -45,15 +45,15 @@ class _Caller:
         deadline = now() + self._target.deadline + method.wait_s(arguments)
         for attempt in range(ATTEMPTS):
             pause = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)
-            last = attempt == ATTEMPTS - 1 or now() + pause >= deadline
             try:
                 channel = self._target.pick()
                 metadata = metadata or channel.metadata()
                 response = await channel.unary(method.path)(request, timeout=deadline - now(), metadata=metadata)
             except ServiceError:  # nobody to call
-                if last:
+                if attempt == ATTEMPTS - 1 or now() + pause >= deadline:
                     raise
             except grpc.aio.AioRpcError as error:
+                last = attempt == ATTEMPTS - 1 or now() + pause >= deadline
                 if last or not method.repeatable or not _unreached(error):
                     raise error_of(error) from error
             except asyncio.CancelledError:

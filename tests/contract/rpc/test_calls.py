@@ -208,14 +208,18 @@ async def test_nobody_there_is_unavailable(listen: str) -> None:
 class Flaky:
     """A gRPC server that breaks the first calls of every method as a lost connection would."""
 
-    def __init__(self, failures: int, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
+    def __init__(
+        self, failures: int, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, after_s: float = 0
+    ) -> None:
         self.calls = 0
+        self._after_s = after_s
         self._failures = failures
         self._status = status
 
     async def answer(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         self.calls += 1
         if self.calls <= self._failures:
+            await asyncio.sleep(self._after_s)
             await context.abort(self._status, "gone")
         return b""
 
@@ -274,6 +278,16 @@ async def test_repeating_ends_before_the_deadline(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(remote_module, "_FIRST_PAUSE_S", 100.0)
     flaky = Flaky(1000)
     error = await attempt(flaky, lambda store: store.users(["anna"]), deadline=5)
+    assert error is not None
+    assert error.code is Code.UNAVAILABLE
+    assert flaky.calls == 1
+
+
+async def test_a_call_that_broke_late_is_not_repeated_beyond_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side may do what was asked of it when nobody waits any more."""
+    monkeypatch.setattr(remote_module, "_FIRST_PAUSE_S", 2.0)  # 1 to 3 s with its jitter
+    flaky = Flaky(1000, after_s=3.2)
+    error = await attempt(flaky, lambda store: store.users(["anna"]), deadline=4)
     assert error is not None
     assert error.code is Code.UNAVAILABLE
     assert flaky.calls == 1

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import grpc
@@ -28,12 +28,13 @@ _LEADER = ("hasleader", "true")
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd cuts who asks more often than every 5 s
     ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", 64 << 20),
 )
+WATCH_S = 10.0
+"""Longest life of one stream of changes: whatever silences one without ending it is over by then."""
 _OURS = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
 
 
@@ -106,22 +107,29 @@ class EtcdClient:
         )
 
     async def watch(self, prefix: str, revision: int) -> AsyncGenerator[pb.WatchResponse, None]:
-        """Yield what happens below a prefix from a revision on, as etcd tells it, until the stream is lost (raises)."""
+        """Yield what happens below a prefix from a revision on, as etcd tells it.
+
+        Ends by itself after `WATCH_S`, to be begun anew behind what it told. Raises ServiceError when it is lost.
+        """
         create = pb.WatchCreateRequest(
             key=prefix.encode(), range_end=prefix_end(prefix), start_revision=revision, progress_notify=True
         )
         channel, metadata = await self._open()
-        call = stubs.WatchStub(channel).Watch(metadata=metadata)
+        heard = False
+        call = stubs.WatchStub(channel).Watch(timeout=WATCH_S, metadata=metadata)
         try:
-            with _closed_channel():
+            async with _bounded(self._config.timeout):
                 await call.write(pb.WatchRequest(create_request=create))
             while True:
-                with _closed_channel():
+                async with _bounded(2 * WATCH_S):
                     response = await call.read()
                 if not isinstance(response, pb.WatchResponse):
                     break
+                heard = True
                 yield response
         except grpc.aio.AioRpcError as error:
+            if heard and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return
             raise await self._failed(channel, error) from error
         finally:
             call.cancel()
@@ -137,7 +145,7 @@ class EtcdClient:
     async def _call(self, call: Call[R]) -> R:
         channel, metadata = await self._open()
         try:
-            with _closed_channel():
+            async with _bounded(2 * self._config.timeout):
                 return await call(channel, metadata)
         except grpc.aio.AioRpcError as error:
             raise await self._failed(channel, error) from error
@@ -154,7 +162,7 @@ class EtcdClient:
             secret = self._config.password.get_secret_value() if self._config.password else ""
             request = pb.AuthenticateRequest(name=self._config.user, password=secret)
             try:
-                with _closed_channel():
+                async with _bounded(2 * self._config.timeout):
                     answer = await stubs.AuthStub(channel).Authenticate(request, timeout=self._config.timeout)
             except grpc.aio.AioRpcError as error:
                 raise await self._failed(channel, error) from error
@@ -185,14 +193,18 @@ class EtcdClient:
             await channel.close()
 
 
-@contextmanager
-def _closed_channel() -> Iterator[None]:
+@asynccontextmanager
+async def _bounded(seconds: float) -> AsyncIterator[None]:
     """Turn what gRPC does to calls whose channel another call has closed into UNAVAILABLE.
 
-    It cancels them, which would look as if somebody had cancelled the task.
+    It cancels them, which would look as if somebody had cancelled the task; and one that had not begun yet waits for
+    ever, whatever its own time-out is.
     """
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ServiceError(Code.UNAVAILABLE, "etcd does not answer") from error
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

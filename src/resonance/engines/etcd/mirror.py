@@ -74,7 +74,7 @@ class Mirror:
                 await asyncio.sleep(retry_pause())
 
     async def _follow(self) -> None:
-        """List if need be and watch, until the watch is lost (raises) or has nothing to go on from (returns)."""
+        """List if need be and watch, until the watch is lost (raises), or over or without a beginning (returns)."""
         if not self._revision:
             listed = await self._client.list(self._prefix)
             self._values = {self._name(kv): _text(kv) for kv in listed.kvs}
