@@ -116,7 +116,7 @@ async def test_a_notification_comes_only_when_nobody_looks(visit: Visit) -> None
     await bob.say("you are looking")
     await expect(ann.unread(bob.title, 1)).to_be_visible()
 
-    await ann.page.evaluate("window.__looked = false")
+    await ann.page.evaluate("window.__looked = false; document.dispatchEvent(new Event('visibilitychange'))")
     await bob.say("you are not")
     await ann.page.wait_for_function("() => window.__told.length > 0")
     assert await ann.page.evaluate(TOLD) == [f"{bob.title}: you are not"]

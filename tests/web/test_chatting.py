@@ -197,5 +197,5 @@ async def test_a_hidden_tab_notifies_unless_another_is_looked_at(visit: Visit) -
     await hidden.evaluate("navigator.locks.query()")
     await bob.page.close()
     await ann.say("not looked at")
-    await hidden.wait_for_function("window.__shown.length > 0")
+    await hidden.wait_for_function("() => window.__shown.length > 0")
     assert await hidden.evaluate("window.__shown") == [f"{ann.title}: not looked at"]
