@@ -53,6 +53,8 @@ class MariaDbServer:
         options = [
             f"--datadir={self._folder}/data",
             f"--socket={self._folder}/socket",
+            # a server that starts clears its folder of temporary tables, and another one's must not be there
+            f"--tmpdir={self._folder}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             f"--init-file={self._folder}/first.sql",
