@@ -42,4 +42,7 @@ class Bell:
                 await asyncio.wait([future], timeout=timeout_s)
             finally:
                 del self._waiting[future]
+            # Whoever looked before that commit may ring with an older position after it.
+            if future.done() and not self._silent:
+                return True
         return self._head > position
