@@ -88,7 +88,7 @@ async def test_what_is_loaded_above_moves_nothing(visit: Visit, deployment: Depl
         await ann.scroll(-400)
         before = await ann.history.evaluate(FIRST_SHOWN)
         # What was asked for at this place comes now.
-        await ann.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
+        await ann.settled()
         after = await ann.history.evaluate(FIRST_SHOWN)
         assert after[0] == before[0]
         assert abs(after[1] - before[1]) <= 2, f"{before} moved to {after}"
