@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from resonance.discovery import Discovery
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
-    from resonance.rpc.connector import Connector
+    from resonance.rpc.connector import Logics
     from resonance.rpc.pool import Pool
     from resonance.services import LogicServices
 
@@ -128,14 +128,14 @@ class Node:
         """All four roles in this process: services are called directly."""
         from resonance.engines.memory.routes import MemoryRoutes
         from resonance.logic.role import LogicRole
-        from resonance.rpc.connector import DirectConnector
+        from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
         logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
-        gateway = self._make_gateway(logic.services, DirectConnector(logic.link))
+        gateway = self._make_gateway(logic.services, Logics.only(DirectConnector(logic.link)))
         await self._start_servants(store, logic, gateway)
         await self._start_gateway(gateway)
 
@@ -197,6 +197,7 @@ class Node:
 
     async def _gateway(self) -> None:
         """The front doors, over a logic elsewhere."""
+        from resonance.rpc.connector import Logics
         from resonance.rpc.link import GrpcConnector
         from resonance.rpc.remote import remote
         from resonance.rpc.server import RpcServer
@@ -206,14 +207,12 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        name = self._settings.logic_service_name
-        logic = await self._pool(name)
+        logic = await self._pool(self._settings.logic_service_name)
         services = LogicServices(
             remote(Accounts, logic), remote(Friends, logic), remote(Conversations, logic), remote(Messages, logic)
         )
-        # all gateways prefer the same logic: one that is linked to by all knows every route
-        connector = GrpcConnector(lambda: logic.addresses(name), self._settings.rpc)
-        gateway = self._make_gateway(services, connector)
+        rpc = self._settings.rpc
+        gateway = self._make_gateway(services, Logics(logic.watch, lambda one: GrpcConnector(one.address, rpc)))
         service = self._settings.service
         listen = f"{service.host}:{service.grpc_port}"
         servants = [s for dialect in self._dialects for s in dialect.gateway_servants(gateway.downlink)]
@@ -271,10 +270,10 @@ class Node:
         address = paths.address(self._settings, listen)
         await self._start_rpc("grpc", RpcServer(address, [], None, self._settings.rpc, servants, authenticate))
 
-    def _make_gateway(self, services: LogicServices, connector: Connector) -> GatewayRole:
+    def _make_gateway(self, services: LogicServices, logics: Logics) -> GatewayRole:
         from resonance.gateway.role import GatewayRole
 
-        return GatewayRole(services, connector, self._settings, self._dialects)
+        return GatewayRole(services, logics, self._settings, self._dialects)
 
     async def _start_gateway(self, gateway: GatewayRole) -> None:
         from resonance.gateway.http.web import is_served

@@ -30,10 +30,11 @@ class Recovery:
 
     def __init__(self) -> None:
         self.position = HEAD
+        self.started = 0
         self.begun = asyncio.Event()
         self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def replay(self, gateway: str, position: int) -> bool:
+    async def replay(self, gateway: str, position: int, *, own: bool = False, signals: bool = True) -> bool:
         assert (gateway, position) == (GATEWAY, KNOWN)
         self.begun.set()
         return await self.outcome
@@ -61,7 +62,7 @@ class Wire:
         self.ended = asyncio.Event()
         self._links = Links()
 
-        async def changed(_: RouteChange) -> None:
+        async def changed(change: RouteChange, *, tell: bool) -> None:
             return
 
         store = cast("Store", Devices())

@@ -37,7 +37,7 @@ async def test_endpoints_may_hold_several_addresses() -> None:
     settings = Settings(data_dir=Path("/d"), endpoints={"logic-service": "unix:a.sock, 127.0.0.1:1,[::1]:2"})
     discovery = Discovery("gateway", settings)
     pool = await discovery.pool("logic-service")
-    assert sorted(pool.addresses("any")) == ["127.0.0.1:1", "[::1]:2", "unix:/d/a.sock"]
+    assert sorted(instance.address for instance in pool.watch.instances) == ["127.0.0.1:1", "[::1]:2", "unix:/d/a.sock"]
     with pytest.raises(ServiceError, match="no address for repo-service"):
         await discovery.pool("repo-service")
     await discovery.close()

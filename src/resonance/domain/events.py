@@ -39,6 +39,7 @@ class EntriesAppended:
     Attributes:
         member_count: 0 in an open conversation, whose members nobody counts.
         system: whether these are system entries, which come with a change of the group and not by the pipeline.
+        worker: who gave the entries their message ids (`ids.worker_of`), and pushes them; 0 with system entries.
     """
 
     kind: ClassVar[str] = "entries"
@@ -48,6 +49,7 @@ class EntriesAppended:
     version: int
     member_count: int
     system: bool = False
+    worker: int = 0
 
     @property
     def is_large(self) -> bool:

@@ -96,6 +96,11 @@ def single_id(a: UserId, b: UserId) -> ConversationId:
     return ConversationId(f"si_{low}{joint}{high}")
 
 
+def order_key(conversation_id: str, sender: str, to_user: str) -> str:
+    """Return what the order of a message is kept within: its conversation, also when it names the recipient instead."""
+    return conversation_id or single_id(UserId(sender), UserId(to_user))
+
+
 def single_peer(conversation_id: str, user_id: str) -> str:
     """Return the other member of a single conversation that `user_id` is in; "" when that is no such conversation.
 
@@ -108,6 +113,11 @@ def single_peer(conversation_id: str, user_id: str) -> str:
         if peer and ":" not in peer and single_id(UserId(user_id), UserId(peer)) == conversation_id:
             return peer
     return ""
+
+
+def worker_of(message_id: int) -> int:
+    """Return the worker whose id is in a message id (`logic/snowflake.py` has the layout)."""
+    return message_id >> 12 & 0x3FF
 
 
 def group_conversation_id(group_id: str) -> ConversationId:

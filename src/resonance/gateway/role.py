@@ -18,7 +18,7 @@ from resonance.gateway.server import GatewayServer
 from resonance.gateway.uplink import GatewayUplink
 from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.hub import Hub
-from resonance.rpc.connector import Connector
+from resonance.rpc.connector import Logics
 from resonance.services import LogicServices
 
 DRAIN_S = 5.0
@@ -29,7 +29,7 @@ class GatewayRole:
     """Everything of a gateway."""
 
     def __init__(
-        self, services: LogicServices, connector: Connector, settings: Settings, dialects: Sequence[Dialect]
+        self, services: LogicServices, logics: Logics, settings: Settings, dialects: Sequence[Dialect]
     ) -> None:
         service = settings.service
         self._host = service.host
@@ -38,7 +38,7 @@ class GatewayRole:
         authenticator = Authenticator(services.accounts.authenticate, settings.auth.cache_ttl)
         self._uplink = GatewayUplink(
             f"{service.name}-{service.instance:03}",
-            connector,
+            logics,
             self._hub,
             settings.rpc,
             settings.status_batcher,

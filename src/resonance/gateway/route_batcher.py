@@ -1,21 +1,24 @@
-"""Announcing connections to logic, in batches: seed 001's status batcher."""
+"""Announcing connections to one logic, in batches: seed 001's status batcher."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from resonance.config.settings import StatusBatcher
-from resonance.domain.closes import Close
-from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route
-from resonance.services.link import RouteAck, RouteDelta, RouteRefusal, UpFrame
+from resonance.services.link import RouteDelta, UpFrame
 
 
 class RouteSender(Protocol):
-    """What the batcher needs of the uplink."""
+    """What the batcher needs of the link."""
 
-    connected: bool
+    up: bool
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether logic is to tell others who came and went."""
 
     def send(self, frame: UpFrame) -> None:
         """Put a frame on its way up, if there is a link."""
@@ -26,73 +29,65 @@ class RouteBatcher:
 
     An idle gateway sends a change at once; under a storm a delta holds what came while the one before was being
     acknowledged, and is sent early when it is full or has waited for the flush interval (seed 001's status batcher).
+    It collects from the snapshot with which a link begins to the end of that link.
     """
 
-    def __init__(self, uplink: RouteSender, settings: StatusBatcher, deadline: float) -> None:
-        self._uplink = uplink
+    def __init__(self, link: RouteSender, settings: StatusBatcher) -> None:
+        self._link = link
         self._settings = settings
-        self._deadline = deadline
-        # every announced connection, for snapshots
-        self._routes: dict[int, Route] = {}
+        self._begun = False
         self._opened: dict[int, Route] = {}
         self._closed: list[int] = []
-        # who waits for an ack, by connection; and which connections a delta on its way announces
-        self._waiting: dict[int, asyncio.Future[Close | None]] = {}
+        # the connections that a delta on its way announces, by its number
         self._sent: dict[int, list[int]] = {}
+        # those of the snapshot, until it is welcomed
+        self._snapshot: list[int] = []
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def open(self, route: Route) -> Close | None:
-        """Announce a connection; return once logic knows it, with why it must not live, or None."""
-        acked: asyncio.Future[Close | None] = asyncio.get_running_loop().create_future()
-        self._routes[route.connection] = self._opened[route.connection] = route
-        self._waiting[route.connection] = acked
-        self._schedule()
-        refused: Close | None = Close.UNAVAILABLE
-        try:
-            refused = await asyncio.wait_for(acked, self._deadline)
-        except TimeoutError:
-            raise ServiceError(Code.UNAVAILABLE, "logic does not answer now: connect again later") from None
-        finally:
-            self._waiting.pop(route.connection, None)
-            if refused is not None:
-                self.close(route.connection)
-        return refused
+    def begin(self, routes: Sequence[Route]) -> list[Route]:
+        """Begin with a snapshot, and return it; changes from now on are announced behind it."""
+        self.stop()
+        self._begun = True
+        self._snapshot = [route.connection for route in routes]
+        return list(routes)
+
+    def stop(self) -> None:
+        """The link is over: the next snapshot says everything."""
+        self._begun = False
+        self._opened, self._closed, self._sent, self._snapshot = {}, [], {}, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def open(self, route: Route) -> None:
+        """Announce a connection."""
+        if self._begun:
+            self._opened[route.connection] = route
+            self._schedule()
 
     def close(self, connection: int) -> None:
         """Announce that a connection is gone; one not yet announced is simply forgotten."""
-        if self._routes.pop(connection, None) is None:
-            return
-        if self._opened.pop(connection, None) is None:
+        if self._begun and self._opened.pop(connection, None) is None:
             self._closed.append(connection)
             self._schedule()
 
-    def snapshot(self) -> list[Route]:
-        """Return every connection; pending deltas are part of it."""
-        self._opened, self._closed, self._sent = {}, [], {}
-        return list(self._routes.values())
-
-    def welcomed(self, refused: list[RouteRefusal]) -> None:
-        """The snapshot is known to logic."""
-        self._resolve([number for number in self._waiting if number not in self._opened], refused)
+    def welcomed(self) -> list[int]:
+        """The snapshot is known to logic; return its connections."""
+        known, self._snapshot = self._snapshot, []
         self._schedule()
+        return known
 
-    def acked(self, ack: RouteAck) -> None:
-        """A delta is known to logic."""
-        self._resolve(self._sent.pop(ack.number, []), ack.refused)
+    def acked(self, number: int) -> list[int]:
+        """A delta is known to logic; return the connections that it announced."""
+        known = self._sent.pop(number, [])
         if not self._sent:
             self._send()
-
-    def _resolve(self, connections: list[int], refused: list[RouteRefusal]) -> None:
-        closes = {refusal.connection: Close.of(refusal.close) for refusal in refused}
-        for connection in connections:
-            waiting = self._waiting.get(connection)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(closes.get(connection))
+        return known
 
     def _schedule(self) -> None:
         """Send now, or when the delta on its way is acknowledged, but not later than the settings allow."""
-        if not self._uplink.connected:
+        if not self._link.up:
             return
         loop = asyncio.get_running_loop()
         if len(self._opened) + len(self._closed) >= self._settings.batch_size:
@@ -105,10 +100,10 @@ class RouteBatcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._uplink.connected or not (self._opened or self._closed):
+        if not self._link.up or not (self._opened or self._closed):
             return
         self._number += 1
         self._sent[self._number] = list(self._opened)
-        delta = RouteDelta(self._number, list(self._opened.values()), self._closed)
+        delta = RouteDelta(self._number, list(self._opened.values()), self._closed, self._link.is_primary)
         self._opened, self._closed = {}, []
-        self._uplink.send(delta)
+        self._link.send(delta)

@@ -1,8 +1,9 @@
 """Delivery: committed entries and signals to whoever is online.
 
 The fast path pushes what the pipeline committed, from memory. A sweep reads the outbox behind it and pushes what the
-fast path did not: what was committed when logic died or when a call's answer got lost. `position` says up to where a
-gateway has been given everything; a gateway that was cut off hands its own in and gets the rest again.
+fast path did not: what was committed when a call's answer got lost. Each logic sweeps for what it has committed by
+itself. `position` says up to where a gateway has been given everything by this one; a gateway that was cut off hands
+its own in and gets the rest again, also what a logic that is gone has left behind.
 """
 
 from __future__ import annotations
@@ -54,12 +55,28 @@ class Committed(NamedTuple):
 class LiveDelivery(Delivery):
     """Pushes through the links of the gateways that hold the recipients' connections."""
 
-    def __init__(self, store: Store, states: States, routes: Routes, links: Links, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        states: States,
+        routes: Routes,
+        links: Links,
+        clock: Clock,
+        is_own: Callable[[int], bool] = lambda _worker: True,
+    ) -> None:
+        """Begin with nothing pushed.
+
+        Args:
+            is_own: says whether this process has made message ids as a worker.
+        """
         self._store = store
         self._states = states
         self._routes = routes
         self._links = links
         self._clock = clock
+        self._is_own = is_own
+        # where the outbox ended when this logic started: it has committed nothing before
+        self.started = 0
         # everything up to here was pushed, by the fast path, the sweep or (large groups, signals) task
         self.position = 0
         # where the sweep stands
@@ -154,7 +171,7 @@ class LiveDelivery(Delivery):
     async def start_sweep(self) -> None:
         """Begin behind what the outbox holds now: whoever was connected before comes back with a position."""
         page = await self._store.outbox(2**62, 1, 0)
-        self._swept = self._head_before = self.position = page.head
+        self._swept = self._head_before = self.position = self.started = page.head
 
     async def sweep(self) -> None:
         """Push what the fast path left behind, and move the position on.
@@ -189,10 +206,10 @@ class LiveDelivery(Delivery):
             self._pushed.discard(self._swept)
 
     async def _push_event(self, event: Event) -> None:
-        """Push the entries of one event to everybody; those of large conversations are task's."""
+        """Push the entries of one event to everybody; those of large conversations are task's, others' are theirs."""
         appended = decode(event)
         assert isinstance(appended, EntriesAppended)
-        if appended.by_task:
+        if appended.by_task or not self._is_own(appended.worker):
             return
         metrics.logic_swept.inc()
         await self._each_recipient(appended, self.deliver_entries)
@@ -213,13 +230,17 @@ class LiveDelivery(Delivery):
 
     # ------------------------------------------------------------ a gateway that was cut off
 
-    async def replay(self, gateway: str, position: int) -> bool:
+    async def replay(self, gateway: str, position: int, *, own: bool = False, signals: bool = True) -> bool:
         """Push again to one gateway what was committed after `position`; return False when clients have to sync.
 
         That is the case when there is too much of it, when the outbox no longer holds it, or when it holds more than
         entries: signals are not repeated.
+
+        Args:
+            own: only what this logic has committed by itself.
+            signals: whether other events than entries matter.
         """
-        page = await self._store.outbox(position, REPLAY_LIMIT + 1, 0)
+        page = await self._store.outbox(position, REPLAY_LIMIT + 1, 0, [] if signals else [EntriesAppended.kind])
         if len(page.events) > REPLAY_LIMIT or position + 1 < page.oldest:
             return False
         if any(event.kind != EntriesAppended.kind for event in page.events):
@@ -235,7 +256,8 @@ class LiveDelivery(Delivery):
         for event in page.events:
             appended = decode(event)
             assert isinstance(appended, EntriesAppended)
-            await self._each_recipient(appended, deliver)
+            if not own or (self._is_own(appended.worker) and not appended.system):
+                await self._each_recipient(appended, deliver)
             await asyncio.sleep(0)
         return True
 

@@ -23,12 +23,14 @@ from resonance.ports.routes import RouteChange, Routes
 from resonance.ports.store import Store
 from resonance.services.link import (
     AnswerBatch,
+    CaughtUp,
     DownBeat,
     DownFrame,
     Hello,
     Kick,
     LinkService,
     LinkSession,
+    Missed,
     PushBatch,
     RouteAck,
     RouteDelta,
@@ -65,9 +67,15 @@ class Recovery(Protocol):
     """What a session needs of delivery to bring a gateway up to date."""
 
     position: int
+    started: int
 
-    async def replay(self, gateway: str, position: int) -> bool:
-        """Push again what was committed after a position; False when clients have to sync instead."""
+    async def replay(self, gateway: str, position: int, *, own: bool = False, signals: bool = True) -> bool:
+        """Push again what was committed after a position; False when clients have to sync instead.
+
+        Args:
+            own: only what this logic has committed by itself.
+            signals: whether clients have to sync when there were events that are no entries.
+        """
 
 
 class ItemSink(Protocol):
@@ -75,6 +83,13 @@ class ItemSink(Protocol):
 
     def put(self, sink: GatewaySession, items: Sequence[SendItem]) -> None:
         """Queue items; their answers come to `sink.answer`."""
+
+
+class RoutesChanged(Protocol):
+    """What a session tells of users who came and went."""
+
+    def __call__(self, change: RouteChange, *, tell: bool) -> Awaitable[None]:
+        """Take note of it; `tell` others, or leave that to another logic."""
 
 
 class LinkHub(LinkService):
@@ -87,7 +102,7 @@ class LinkHub(LinkService):
         links: Links,
         pipeline: ItemSink,
         recovery: Recovery,
-        routes_changed: Callable[[RouteChange], Awaitable[None]],
+        routes_changed: RoutesChanged,
         settings: Rpc,
         store_epoch: str,
     ) -> None:
@@ -142,8 +157,10 @@ class GatewaySession(LinkSession):
         self._epoch = 0
         # where the gateway stood when it said hello; None once this link has given it what it missed
         self._behind: int | None = None
+        # whether this logic, of all that the gateway is linked to, tells others who came and went
+        self._primary = False
         # frames about routes, in order, for this session's task; None ends it
-        self._frames: asyncio.Queue[Hello | RouteDelta | None] = asyncio.Queue()
+        self._frames: asyncio.Queue[Hello | RouteDelta | Missed | None] = asyncio.Queue()
         self._heard = asyncio.get_running_loop().time()
         self._task = asyncio.create_task(self._run(), name="link")
         self._watch = asyncio.get_running_loop().call_later(hub.settings.heartbeat, self._check_heartbeat)
@@ -211,7 +228,7 @@ class GatewaySession(LinkSession):
                 if self._send is None:
                     continue  # the gateway's next snapshot says what became of it
                 try:
-                    await (self._hello(frame) if isinstance(frame, Hello) else self._delta(frame))
+                    await self._take(frame)
                 except ServiceError as exc:
                     log.warning("link ended: its routes could not be taken", gateway=self.gateway, error=str(exc))
                     self.end()
@@ -221,6 +238,14 @@ class GatewaySession(LinkSession):
             await self._outlive()
         finally:
             self._hub.open_sessions.discard(self)
+
+    async def _take(self, frame: Hello | RouteDelta | Missed) -> None:
+        if isinstance(frame, Hello):
+            await self._hello(frame)
+        elif isinstance(frame, RouteDelta):
+            await self._delta(frame)
+        else:
+            await self._missed(frame)
 
     async def _hello(self, hello: Hello) -> None:
         """Take the gateway's snapshot, welcome it, and repeat what it missed."""
@@ -233,19 +258,21 @@ class GatewaySession(LinkSession):
         if older is not None and older is not self:
             older.end()
         self._epoch = hello.epoch
+        self._primary = hello.alone
         missed = bool(hello.routes)
         same_store = hello.store_epoch == hub.store_epoch
         if missed and same_store:
-            self._behind = hello.position
+            # what it has not been told of by this logic, but was linked to others, it lacks from the start of this one
+            self._behind = hello.position if hello.alone else max(hello.position, hub.recovery.started)
         hub.links.sessions[hello.gateway] = self
         metrics.logic_gateways.set(len(hub.links.sessions))
         await self._succeed(hub.leases.pop(hello.gateway, None))
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
-        await hub.routes_changed(change)
+        await hub.routes_changed(change, tell=hello.alone)
         if self._behind is not None:
-            await self._catch_up(self._behind)
+            await self._catch_up(self._behind, own=not hello.alone)
 
     async def _succeed(self, lapsed: GatewaySession | None) -> None:
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
@@ -253,21 +280,31 @@ class GatewaySession(LinkSession):
         """
         if lapsed is not None and lapsed._epoch > self._epoch:
             log.warning("the clock of this gateway went back", gateway=self.gateway)
-            await self._hub.routes_changed(await self._hub.routes.drop(self.gateway, lapsed._epoch))
+            change = await self._hub.routes.drop(self.gateway, lapsed._epoch)
+            await self._hub.routes_changed(change, tell=self._primary)
 
-    async def _catch_up(self, position: int) -> None:
-        """Repeat what the gateway missed, or have its clients sync."""
-        hub = self._hub
-        repeated = await hub.recovery.replay(self.gateway, position)
+    async def _catch_up(self, position: int, *, own: bool) -> None:
+        """Repeat what the gateway missed on this link, or have its clients sync."""
+        repeated = await self._hub.recovery.replay(self.gateway, position, own=own, signals=not own)
         self._behind = None
         if not repeated:
-            self.send(Welcome(hub.store_epoch, hub.recovery.position, True, []))
+            self._resync()
+
+    async def _missed(self, missed: Missed) -> None:
+        """Repeat what the gateway missed by losing its link to another logic."""
+        if not await self._hub.recovery.replay(self.gateway, missed.position, signals=missed.signals):
+            self._resync()
+        self.send(CaughtUp(missed.number))
+
+    def _resync(self) -> None:
+        self.send(Welcome(self._hub.store_epoch, self._hub.recovery.position, True, []))
 
     async def _delta(self, delta: RouteDelta) -> None:
         hub = self._hub
+        self._primary = delta.primary
         change = await hub.routes.apply(self.gateway, self._epoch, delta.opened, delta.closed)
         self.send(RouteAck(delta.number, await hub.refusals(delta.opened)))
-        await hub.routes_changed(change)
+        await hub.routes_changed(change, tell=delta.primary)
 
     async def _outlive(self) -> None:
         """Keep the lost gateway's routes for its lease; drop them unless it came back meanwhile."""
@@ -280,7 +317,7 @@ class GatewaySession(LinkSession):
         await asyncio.sleep(hub.settings.lease)
         if hub.leases.get(self.gateway) is self:
             del hub.leases[self.gateway]
-            await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch))
+            await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch), tell=self._primary)
 
 
 def _at(position: int, frame: DownFrame) -> DownFrame:

@@ -67,16 +67,24 @@ class PresenceTracker:
             except ServiceError as exc:  # the store may stop at the same time: no reason not to stop the rest
                 log.warning("last seen not written", error=str(exc), users=len(seen))
 
-    async def changed(self, change: RouteChange) -> None:
-        """Take note of users whose first connection came or whose last one went."""
+    async def changed(self, change: RouteChange, *, tell: bool = True) -> None:
+        """Take note of users whose first connection came or whose last one went.
+
+        Args:
+            tell: friends; False leaves that to the logic that this gateway has chosen for it.
+        """
         now = asyncio.get_running_loop().time()
         for user_id in change.online:
             self._leaving.pop(user_id, None)
-            if user_id not in self._announced:
+            if not tell:
+                self._announced.add(user_id)
+            elif user_id not in self._announced:
                 self._arrived.add(user_id)
         for user_id in change.offline:
             self._arrived.discard(user_id)
             self._leaving[user_id] = now
+            if not tell:
+                self._announced.discard(user_id)
         self._wake.set()
 
     async def states(self, user_ids: Sequence[str]) -> list[PresenceState]:

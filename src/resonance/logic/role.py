@@ -56,7 +56,7 @@ class LogicRole:
         self._links = Links()
         self._states = States(store)
         self._ids = Snowflakes(store, f"logic-{settings.service.instance}-{secrets.token_hex(8)}")
-        self.delivery = LiveDelivery(store, self._states, routes, self._links, wall_ms)
+        self.delivery = LiveDelivery(store, self._states, routes, self._links, wall_ms, self._ids.is_own)
         self._pipeline = Pipeline(
             store, self._states, self._ids, self.delivery, settings.messages, settings.friends, wall_ms
         )

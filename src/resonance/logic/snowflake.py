@@ -34,6 +34,8 @@ class Snowflakes:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._worker = 0
+        # every worker that this process has been, for `is_own`
+        self._workers: set[int] = set()
         # the lease's end on the monotonic clock; nothing is made from then on
         self._fence = 0.0
         # the ms that ids are made for now, and the next sequence in it
@@ -47,7 +49,12 @@ class Snowflakes:
         if worker != self._worker:
             # The next ms: ids keep rising whichever of the two workers has the higher number.
             self._worker, self._ms, self._sequence = worker, self._ms + 1, 0
+            self._workers.add(worker)
         self._fence = asked + LEASE_MS / 1000 * 0.8
+
+    def is_own(self, worker: int) -> bool:
+        """Say whether a worker is this process, or was. It may be somebody else by now: that is for others to say."""
+        return worker in self._workers
 
     def next(self) -> int:
         """Return one id, greater than all before it from this allocator.

@@ -65,8 +65,12 @@ class Target(Protocol):
     def deadline(self) -> float:
         """Longest time of a call, in seconds."""
 
-    def pick(self) -> Channel:
-        """Return the channel for the next call. Raises ServiceError UNAVAILABLE when there is none."""
+    def pick(self, key: str = "") -> Channel:
+        """Return the channel for the next call; calls with the same key prefer the same one.
+
+        Raises:
+            ServiceError: UNAVAILABLE when there is none.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Channel:
         stream: Callable[..., Callable[..., Stream]] = self._channel.stream_stream
         return stream(path, request_serializer=_same, response_deserializer=_same)(metadata=self.metadata())
 
-    def pick(self) -> Channel:
+    def pick(self, key: str = "") -> Channel:  # noqa: ARG002 - there is only one
         """Return this channel: there is no other."""
         return self
 

@@ -6,9 +6,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
+from resonance.ports.registry import Instance, Watch
 from resonance.services.link import DownFrame, LinkService, UpFrame
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,21 @@ class Connector(ABC):
         Raises:
             ServiceError: UNAVAILABLE or DEADLINE when logic cannot be reached.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Logics:
+    """The logics that a gateway links to: the changing set of them, and how to open links to each."""
+
+    watch: Watch
+    connector: Callable[[Instance], Connector]
+
+    @classmethod
+    def only(cls, connector: Connector) -> Logics:
+        """Return a set of one that stays."""
+        watch = Watch()
+        watch.set([Instance("logic", "logic", "")])
+        return cls(watch, lambda _instance: connector)
 
 
 class DirectConnector(Connector):

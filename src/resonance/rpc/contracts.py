@@ -7,11 +7,15 @@ Every method of a class is in exactly one of three sets (tested):
 * `once` is everything else: after a failure the outcome is unknown, and only the caller can decide.
 
 Calls of the first two are repeated by the proxy when the other process could not be reached.
+
+Where several processes offer a service, calls take turns over them, but for those in `by`: what has the same key goes
+to the same one, as messages on links do, so that batches form and pushes of one conversation come from one place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -21,6 +25,8 @@ from resonance._proto.delivery.v1 import delivery_pb2
 from resonance._proto.friends.v1 import friends_pb2
 from resonance._proto.messages.v1 import messages_pb2
 from resonance._proto.store.v1 import store_pb2
+from resonance.domain.ids import order_key
+from resonance.domain.model import Audience, Caller, Entry, SendItem
 from resonance.ports.store import Store
 from resonance.services.accounts import Accounts
 from resonance.services.conversations import Conversations
@@ -37,10 +43,19 @@ class Contract:
     reads: frozenset[str]
     keyed: frozenset[str]
     once: frozenset[str]
+    by: Mapping[str, Callable[..., str]] = field(default_factory=dict)
 
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def _key_of_item(_caller: Caller, item: SendItem) -> str:
+    return order_key(item.conversation_id, item.sender, item.to_user)
+
+
+def _key_of_entries(entries: Sequence[Entry], _audience: Sequence[Audience]) -> str:
+    return entries[0].conversation_id if entries else ""
 
 
 CONTRACTS: dict[object, Contract] = {
@@ -95,11 +110,13 @@ CONTRACTS: dict[object, Contract] = {
         reads=_names("history pull heads readers sync inbox"),
         keyed=_names("send"),
         once=_names("mark_read typing"),
+        by={"send": _key_of_item},
     ),
     Delivery: Contract(
         delivery_pb2.DESCRIPTOR.services_by_name["DeliveryService"],
         reads=_names("offline"),
         keyed=_names(""),
         once=_names("deliver_entries deliver_signals"),
+        by={"deliver_entries": _key_of_entries},
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import grpc.aio
@@ -96,38 +96,22 @@ async def _send(context: Context, outgoing: Outgoing) -> None:
 
 
 class GrpcConnector(Connector):
-    """Links to a logic in another process.
+    """Links to the logic at an address, in another process."""
 
-    Args:
-        addresses: returns where logic may be, the preferred place first. Raises ServiceError when it is nowhere.
-    """
-
-    def __init__(self, addresses: Callable[[], Sequence[str]], settings: Rpc, limit: int = DEFAULT_LIMIT) -> None:
-        self._addresses = addresses
+    def __init__(self, address: str, settings: Rpc, limit: int = DEFAULT_LIMIT) -> None:
+        self._address = address
         self._settings = settings
         self._limit = limit  # bytes that may wait on their way up
 
     async def connect(self, on_frame: Callable[[DownFrame], None], on_lost: Callable[[], None]) -> Connection:
-        """Open a channel and a stream on it, to the first logic that takes it; each connection has its own."""
-        *others, last = self._addresses()
-        for address in others:
-            try:
-                channel, stream = await self._open(address)
-            except ServiceError as error:
-                log.warning("logic cannot be reached; another one is tried", address=address, error=str(error))
-            else:
-                break
-        else:
-            channel, stream = await self._open(last)
-        return _GrpcConnection(channel, stream, Outgoing(self._limit), on_frame, on_lost)
-
-    async def _open(self, address: str) -> tuple[Channel, Stream]:
-        channel = open_channel(address, self._settings)
+        """Open a channel and a stream on it; each connection has its own."""
+        channel = open_channel(self._address, self._settings)
         try:
-            return channel, await _open_stream(channel)
+            stream = await _open_stream(channel)
         except BaseException:
             await channel.close()
             raise
+        return _GrpcConnection(channel, stream, Outgoing(self._limit), on_frame, on_lost)
 
 
 async def _open_stream(channel: Channel) -> Stream:

@@ -39,6 +39,11 @@ class Method:
     _signature: inspect.Signature
     _arguments: Codec[tuple[object, ...]]
     _result: Codec[object]
+    _key: Callable[..., str] | None
+
+    def key(self, arguments: Sequence[object]) -> str:
+        """Return what calls of this method are spread by over several processes; "" when they take turns."""
+        return "" if self._key is None else self._key(*arguments)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[object, ...]:
         """Return a call's arguments in order. Raises TypeError as a call would."""
@@ -99,10 +104,19 @@ def compile_methods(abstract: object, contract: Contract) -> dict[str, Method]:
     if len(classified) != len(functions):
         raise ContractError(f"{contract.service.full_name}: a method is classified twice")
     repeatable = contract.reads | contract.keyed
-    return {name: _method(name, f, rpcs[_camel(name)], name in repeatable) for name, f in functions.items()}
+    return {
+        name: _method(name, f, rpcs[_camel(name)], name in repeatable, contract.by.get(name))
+        for name, f in functions.items()
+    }
 
 
-def _method(name: str, function: Callable[..., object], rpc: MethodDescriptor, repeatable: bool) -> Method:
+def _method(
+    name: str,
+    function: Callable[..., object],
+    rpc: MethodDescriptor,
+    repeatable: bool,
+    key: Callable[..., str] | None,
+) -> Method:
     hints = get_type_hints(function)
     returned = hints.pop("return")
     signature = inspect.signature(function)
@@ -114,7 +128,7 @@ def _method(name: str, function: Callable[..., object], rpc: MethodDescriptor, r
     else:
         result = field_codec("result", returned, rpc.output_type)
     path = f"/{rpc.containing_service.full_name}/{rpc.name}"
-    return Method(name, path, repeatable, signature, arguments, result)
+    return Method(name, path, repeatable, signature, arguments, result, key)
 
 
 def _same_names(ours: set[str], theirs: set[str], where: str) -> None:

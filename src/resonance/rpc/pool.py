@@ -24,7 +24,7 @@ class Pool:
     def __init__(self, service: str, watch: Watch, settings: Rpc) -> None:
         self.deadline = settings.deadline  # longest time of a call, in seconds
         self._service = service
-        self._watch = watch
+        self.watch = watch
         self._settings = settings
         self._seen: tuple[Instance, ...] = ()  # the set that `_known` is of
         self._known: list[Instance] = []  # whom to call; one per address
@@ -32,24 +32,23 @@ class Pool:
         self._channels: dict[str, Channel] = {}  # by address
         self._retiring: set[asyncio.Task[None]] = set()  # each closes the channel of an instance that is gone
 
-    def pick(self) -> Channel:
-        """Return the channel whose turn it is: round robin over those that want work and can be reached.
+    def pick(self, key: str = "") -> Channel:
+        """Return the channel for a call: round robin over those that want work and can be reached, or by key.
+
+        Args:
+            key: calls with the same one go to the same instance, in all processes, as long as it can be reached.
 
         Raises:
             ServiceError: UNAVAILABLE, nobody is known.
         """
         known = self._willing()
-        self._turn += 1
-        channels = [self._channel(known[(self._turn + ahead) % len(known)].address) for ahead in range(len(known))]
-        return next((channel for channel in channels if not channel.broken), channels[0])
-
-    def addresses(self, key: str) -> list[str]:
-        """Return the addresses of those that want work, in the order in which this key prefers them.
-
-        Raises:
-            ServiceError: UNAVAILABLE, nobody is known.
-        """
-        return [instance.address for instance in ranking(key, self._willing())]
+        if key:
+            order = ranking(key, known)
+        else:
+            self._turn = (self._turn + 1) % len(known)
+            order = known[self._turn :] + known[: self._turn]
+        channels = (self._channel(instance.address) for instance in order)
+        return next((channel for channel in channels if not channel.broken), self._channel(order[0].address))
 
     async def close(self) -> None:
         """Close every channel; calls on them end as UNAVAILABLE or DEADLINE."""
@@ -66,7 +65,7 @@ class Pool:
 
     def _refresh(self) -> None:
         """Take over a set that has changed."""
-        instances = self._watch.instances
+        instances = self.watch.instances
         if instances is self._seen or not instances:
             return
         self._seen = instances

@@ -40,13 +40,13 @@ class _Caller:
 
     async def call(self, method: Method, arguments: Sequence[object]) -> object:
         request = method.dump_arguments(arguments)
-        metadata = None
+        metadata, key = None, method.key(arguments)
         now = asyncio.get_running_loop().time
         deadline = now() + self._target.deadline + method.wait_s(arguments)
         for attempt in range(ATTEMPTS):
             pause = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)
             try:
-                channel = self._target.pick()
+                channel = self._target.pick(key)
                 metadata = metadata or channel.metadata()
                 response = await channel.unary(method.path)(request, timeout=deadline - now(), metadata=metadata)
             except ServiceError:  # nobody to call

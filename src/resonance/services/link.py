@@ -4,6 +4,9 @@ Up go the gateway's snapshot of its connections, then deltas, messages and heart
 pushes, signals and kicks. Frames of one direction arrive in order or the link is lost as a whole. After a loss the
 gateway opens a new link, begins with a snapshot, and sends every unanswered item again, in order, before new ones;
 items carry keys, so nothing is stored twice.
+
+A gateway links to every logic there is. Each of them pushes what it has committed itself; what a lost one may have
+left behind, another is asked for (`Missed`).
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ class Hello(NamedTuple):
         epoch: rises with every start of this gateway id.
         position: the outbox position up to which the gateway has been given everything; 0 for a new gateway.
             Logic pushes again what was committed since.
+        alone: whether the gateway is linked to no other logic. If it is, only what this logic has committed itself can
+            be lacking, and others have told who is online.
     """
 
     gateway: str
@@ -32,14 +37,20 @@ class Hello(NamedTuple):
     store_epoch: str
     position: int
     routes: list[Route]
+    alone: bool = True
 
 
 class RouteDelta(NamedTuple):
-    """Connections opened and closed since the last frame; answered by a `RouteAck` with the same number."""
+    """Connections opened and closed since the last frame; answered by a `RouteAck` with the same number.
+
+    Attributes:
+        primary: whether this logic, of all that hear of it, tells others who came and went.
+    """
 
     number: int
     opened: list[Route]
     closed: list[int]
+    primary: bool = True
 
 
 class SendBatch(NamedTuple):
@@ -48,13 +59,27 @@ class SendBatch(NamedTuple):
     items: list[SendItem]
 
 
+class Missed(NamedTuple):
+    """The gateway's link to another logic is lost: push again what was committed after `position`, by whomever.
+
+    Answered by a `CaughtUp` with the same number.
+
+    Attributes:
+        signals: whether signals may be lacking, too; they are not repeated, clients are told to sync instead.
+    """
+
+    number: int
+    position: int
+    signals: bool
+
+
 class UpBeat(NamedTuple):
     """The gateway lives; answered by a `DownBeat`."""
 
     number: int
 
 
-UpFrame = Hello | RouteDelta | SendBatch | UpBeat
+UpFrame = Hello | RouteDelta | SendBatch | UpBeat | Missed
 
 # ---------------------------------------------------------------- down: logic → gateway
 
@@ -129,6 +154,12 @@ class Kick(NamedTuple):
     close: int
 
 
+class CaughtUp(NamedTuple):
+    """What the `Missed` of this number asked for was sent before this frame."""
+
+    number: int
+
+
 class DownBeat(NamedTuple):
     """Logic lives; everything up to `position` has been sent to this gateway."""
 
@@ -136,7 +167,7 @@ class DownBeat(NamedTuple):
     position: int
 
 
-DownFrame = Welcome | RouteAck | AnswerBatch | PushBatch | Kick | DownBeat
+DownFrame = Welcome | RouteAck | AnswerBatch | PushBatch | Kick | DownBeat | CaughtUp
 
 
 class LinkSession(ABC):

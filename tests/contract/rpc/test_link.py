@@ -21,12 +21,14 @@ from resonance.rpc.loopback import LoopbackConnector
 from resonance.rpc.server import RpcServer
 from resonance.services.link import (
     AnswerBatch,
+    CaughtUp,
     DownBeat,
     DownFrame,
     Hello,
     Kick,
     LinkService,
     LinkSession,
+    Missed,
     Push,
     PushBatch,
     RouteAck,
@@ -45,8 +47,9 @@ ITEM = SendItem(1, 7, "anna", "k1", "si_anna_bob", "", 1, "hi", "", "0" * 32)
 ANSWER = SendAnswer(1, 7, 99, 1, 1, 1_700_000_000_000, "si_anna_bob", "k1", "", "")
 ENTRY = Entry("si_anna_bob", 1, 99, "anna", "k1", 1, "hi", "", 1, 1_700_000_000_000)
 UP_FRAMES: list[UpFrame] = [
-    Hello("gateway-0", 3, "e", 12, [ROUTE]),
-    RouteDelta(1, [ROUTE], [3]),
+    Hello("gateway-0", 3, "e", 12, [ROUTE], alone=False),
+    RouteDelta(1, [ROUTE], [3], primary=False),
+    Missed(2, 12, signals=True),
     SendBatch([ITEM]),
     UpBeat(0),
 ]
@@ -57,6 +60,7 @@ DOWN_FRAMES: list[DownFrame] = [
     PushBatch(13, [Push([ENTRY], ["bob"], [7])], [SignalPush(Typing("si_anna_bob", "anna"), ["bob"], 0)]),
     Kick(["d1"], 4502),
     DownBeat(0, 13),
+    CaughtUp(2),
 ]
 
 
@@ -122,7 +126,7 @@ async def link(request: pytest.FixtureRequest, listen: str) -> AsyncIterator[Lin
             if request.param == "loopback":
                 return LoopbackConnector(logic)
             server = await stack.enter_async_context(serving(listen, link=logic))
-            return GrpcConnector(lambda: [server.address], SETTINGS)
+            return GrpcConnector(server.address, SETTINGS)
 
         yield put
 
@@ -246,7 +250,7 @@ async def test_a_frame_that_no_message_can_carry_is_refused_alone(link: Link) ->
 async def test_a_server_that_dies_is_a_loss(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         await server.terminate()
         await gateway.is_lost.wait()
         await logic.is_lost.wait()
@@ -258,7 +262,7 @@ async def test_a_server_that_dies_is_a_loss(listen: str) -> None:
 async def test_a_closing_server_sends_what_waits_and_drains(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         for n in range(100):
             logic.send(DownBeat(n, n))
         await server.close()
@@ -271,7 +275,7 @@ async def test_a_closing_server_sends_what_waits_and_drains(listen: str) -> None
 async def test_the_link_can_be_opened_again(listen: str) -> None:
     logic = Logic()
     async with serving(listen, link=logic) as server:
-        connector = GrpcConnector(lambda: [server.address], SETTINGS)
+        connector = GrpcConnector(server.address, SETTINGS)
         for n in range(3):
             gateway = Gateway()
             connection = await connector.connect(gateway.on_frame, gateway.on_lost)
@@ -286,7 +290,7 @@ async def test_a_gateway_that_reads_too_slowly_is_cut(listen: str, monkeypatch: 
     monkeypatch.setattr(server_module, "LinkServer", lambda service: LinkServer(service, limit=10_000))
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connection = await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        connection = await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
         for _ in range(20):
             logic.send(Kick(["d" * 1000], 4502))
         await gateway.is_lost.wait()
@@ -299,7 +303,7 @@ async def test_a_gateway_that_reads_too_slowly_is_cut(listen: str, monkeypatch: 
 async def test_a_gateway_whose_own_frames_pile_up_loses_the_link(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic) as server:
-        connector = GrpcConnector(lambda: [server.address], SETTINGS, limit=10_000)
+        connector = GrpcConnector(server.address, SETTINGS, limit=10_000)
         connection = await connector.connect(gateway.on_frame, gateway.on_lost)
         for _ in range(20):
             connection.send(SendBatch([ITEM._replace(content="x" * 1000)]))
@@ -312,7 +316,7 @@ async def test_a_gateway_whose_own_frames_pile_up_loses_the_link(listen: str) ->
 async def test_connecting_to_nobody_is_unavailable(listen: str) -> None:
     gateway = Gateway()
     with pytest.raises(ServiceError) as caught:
-        await GrpcConnector(lambda: [listen], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        await GrpcConnector(listen, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
     assert caught.value.code is Code.UNAVAILABLE
     assert gateway.losses == 0
 
@@ -320,7 +324,7 @@ async def test_connecting_to_nobody_is_unavailable(listen: str) -> None:
 async def test_a_wrong_secret_opens_no_link(listen: str) -> None:
     logic, gateway = Logic(), Gateway()
     async with serving(listen, link=logic, settings=Rpc(secret=SecretStr("right-right-right"))) as server:
-        connector = GrpcConnector(lambda: [server.address], Rpc(secret=SecretStr("wrong-wrong-wrong")))
+        connector = GrpcConnector(server.address, Rpc(secret=SecretStr("wrong-wrong-wrong")))
         with pytest.raises(ServiceError, match="secret") as caught:
             await connector.connect(gateway.on_frame, gateway.on_lost)
     assert caught.value.code is Code.UNAVAILABLE
@@ -332,5 +336,5 @@ async def test_a_role_without_a_link_offers_none(listen: str) -> None:
     server = RpcServer(listen, [], None, SETTINGS)
     await server.start()
     with pytest.raises(ServiceError):
-        await GrpcConnector(lambda: [server.address], SETTINGS).connect(gateway.on_frame, gateway.on_lost)
+        await GrpcConnector(server.address, SETTINGS).connect(gateway.on_frame, gateway.on_lost)
     await server.terminate()

@@ -13,18 +13,20 @@ import pytest
 from resonance.config.settings import Rpc
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId
-from resonance.domain.model import Caller
+from resonance.domain.model import Caller, Entry, SendItem
 from resonance.ports.registry import Instance, Watch
-from resonance.rpc.link import GrpcConnector
+from resonance.rpc.methods import methods_of
 from resonance.rpc.pool import Pool
 from resonance.rpc.remote import remote
 from resonance.rpc.server import RpcServer
+from resonance.services.delivery import Delivery
 from resonance.services.friends import Friends
+from resonance.services.messages import Messages
 from tests.contract.rpc.conftest import friends_doing, serving
-from tests.contract.rpc.test_link import Gateway, Logic
 from tests.engines.processes import free_port
 
 SETTINGS = Rpc(deadline=5)
+BOB = Caller(UserId("bob"), 5, "device")
 ANNA = Caller(UserId("anna"), 5, "device")
 SLOW = Caller(UserId("slow"), 5, "device")
 
@@ -152,20 +154,30 @@ async def test_nobody_is_said_to_be_there(pool: Pool) -> None:
     with pytest.raises(ServiceError, match="no instance of logic-service is known") as caught:
         await remote(Friends, pool).blocked(ANNA)
     assert caught.value.code is Code.UNAVAILABLE
-    with pytest.raises(ServiceError):
-        pool.addresses("any")
 
 
-async def test_a_link_goes_to_the_next_logic_when_the_preferred_one_is_dead(cluster: Cluster, pool: Pool) -> None:
-    logic, gateway = Logic(), Gateway()
-    async with serving("127.0.0.1:0", link=logic) as server:
-        dead = [Instance("logic-service", f"dead {number}", f"127.0.0.1:{free_port()}") for number in range(2)]
-        cluster.watch.set([*dead, Instance("logic-service", "living", server.address)])
-        connector = GrpcConnector(lambda: sorted(pool.addresses("any"), key=server.address.__eq__), SETTINGS)
-        connection = await connector.connect(gateway.on_frame, gateway.on_lost)
-        await connection.close()
-    async with asyncio.timeout(5):
-        await logic.is_lost.wait()
-    with pytest.raises(ServiceError) as caught:
-        await connector.connect(gateway.on_frame, gateway.on_lost)
-    assert caught.value.code is Code.UNAVAILABLE
+async def test_calls_with_one_key_go_to_one_instance_and_keys_spread(cluster: Cluster, pool: Pool) -> None:
+    """Also in another process, whose list has another order; and to the next one when the preferred one is gone."""
+    instances = [Instance("logic-service", f"i{number}", f"127.0.0.1:{free_port()}") for number in range(3)]
+    cluster.watch.set(instances)
+    keys = [f"conversation {number}" for number in range(60)]
+    first = {key: pool.pick(key) for key in keys}
+    assert all(pool.pick(key) is first[key] for key in keys)
+    assert len(set(map(id, first.values()))) == 3
+    cluster.watch.set(instances[:2])
+    again = {key: pool.pick(key) for key in keys}
+    moved = [key for key in keys if again[key] is not first[key]]
+    assert 0 < len(moved) < 40
+
+
+async def test_messages_and_pushes_of_one_conversation_have_one_key() -> None:
+    """Whether a message names the conversation or the recipient."""
+    send, deliver = methods_of(Messages)["send"], methods_of(Delivery)["deliver_entries"]
+    by_user = SendItem(1, 1, "bob", "k", "", "ann", 1, "hi", "", "")
+    entry = Entry("si_ann_bob", 1, 1, "bob", "k", 1, "hi", "", 1, 1)
+    keys = {
+        send.key((BOB, by_user)),
+        send.key((BOB, by_user._replace(to_user="", conversation_id="si_ann_bob"))),
+        deliver.key(([entry], [])),
+    }
+    assert keys == {"si_ann_bob"}

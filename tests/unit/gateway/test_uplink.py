@@ -14,7 +14,7 @@ from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Entry, Route, SendAnswer, SendItem
 from resonance.gateway.uplink import GatewayUplink
-from resonance.rpc.connector import Connection, Connector
+from resonance.rpc.connector import Connection, Connector, Logics
 from resonance.rpc.frames import DOWN, UP
 from resonance.services.link import (
     AnswerBatch,
@@ -130,7 +130,7 @@ class FlakyLink(Connection):
 def make(connector: Connector, collector: Collector, **rpc: float) -> GatewayUplink:
     """Return an uplink that beats quickly."""
     settings = Rpc.model_validate({"heartbeat": 0.05, "deadline": 2, **rpc})
-    return GatewayUplink("g1", connector, collector, settings, StatusBatcher())
+    return GatewayUplink("g1", Logics.only(connector), collector, settings, StatusBatcher())
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -138,7 +138,7 @@ async def test_every_message_is_answered_once_and_in_order_over_lost_links(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ack and order survive any number of lost links; a failure is repeated by its seed."""
-    monkeypatch.setattr("resonance.gateway.uplink.RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr("resonance.gateway.logic_link.RETRY_FIRST_S", 0.001)
     rng = random.Random(seed)
     logic, collector = FlakyLogic(rng, loss=0.15), Collector()
     uplink = make(logic, collector)
@@ -170,7 +170,7 @@ async def test_a_message_that_no_packet_carries_is_refused_and_holds_up_nobody(
     field: str, connected: bool, loss: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sender is told; those around it are stored in order, over whatever links, and it never goes up again."""
-    monkeypatch.setattr("resonance.gateway.uplink.RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr("resonance.gateway.logic_link.RETRY_FIRST_S", 0.001)
     logic, collector = FlakyLogic(random.Random(1), loss), Collector()
     uplink = make(logic, collector)
     if connected:

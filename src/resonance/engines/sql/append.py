@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from resonance.domain.ids import worker_of
 from resonance.domain.model import Appended, AppendStatus, ConversationKind, NewEntry
 
 _STORED = int(AppendStatus.STORED)
@@ -21,7 +22,7 @@ _new = tuple.__new__
 class Head:
     """Where a conversation's log ends, before and while a plan is made."""
 
-    __slots__ = ("first_seq", "kind", "member_count", "ordinal", "seq", "version")
+    __slots__ = ("first_seq", "kind", "member_count", "ordinal", "seq", "version", "worker")
 
     def __init__(self, version: int, seq: int, ordinal: int, member_count: int, kind: int) -> None:
         self.version = version
@@ -31,6 +32,8 @@ class Head:
         self.kind = kind
         # The first seq that this batch gives; 0 while it gave none.
         self.first_seq = 0
+        # Who made the message id of that entry.
+        self.worker = 0
 
 
 EntryRow = tuple[str, int, int, str, str, bytes, int, str, str, int, int]
@@ -74,7 +77,7 @@ def plan(items: Sequence[NewEntry], heads: dict[str, Head], now: int) -> Plan | 
         head.seq = seq = head.seq + 1
         head.ordinal = ordinal = head.ordinal + 1
         if not head.first_seq:
-            head.first_seq = seq
+            head.first_seq, head.worker = seq, worker_of(message_id)
         rows((conversation_id, seq, message_id, sender, client_msg_id, body_hash, kind, content, extra, ordinal, now))
         results(_new(Appended, (_STORED, message_id, seq, ordinal, now)))
         pointers[conversation_id, sender] = (seq, ordinal)
@@ -123,5 +126,5 @@ def appended_payload(conversation_id: str, head: Head) -> bytes:
     name = json.dumps(conversation_id, ensure_ascii=False)
     return (
         f'{{"conversation_id":{name},"first_seq":{head.first_seq},"last_seq":{head.seq},'
-        f'"version":{head.version},"member_count":{head.member_count},"system":false}}'
+        f'"version":{head.version},"member_count":{head.member_count},"system":false,"worker":{head.worker}}}'
     ).encode()
