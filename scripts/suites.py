@@ -26,7 +26,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres and not mariadb and not etcd"
+    marked: str = "not postgres and not mariadb and not etcd and not cluster"
 
     @property
     def command(self) -> list[str]:
@@ -47,6 +47,13 @@ SUITES = (
     Suite("browser", "tests/web", needs=(("chromium", "chromium"),), workers=0),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
     Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
+    Suite(
+        "cluster",
+        "tests/faults",
+        needs=(("initdb", "postgresql"), ("etcd", "etcd-server")),
+        workers=0,
+        marked="cluster",
+    ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
 )
 

@@ -8,7 +8,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import resonance
 from resonance.config import Settings, paths
 from resonance.config.load import Role
 from resonance.engines.static.registry import StaticRegistry
-from resonance.ports.registry import Instance, Registry
+from resonance.ports.registry import Instance, Registry, Watch
 from resonance.rpc.endpoints import Endpoint
 from resonance.rpc.pool import Pool
 
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 TASK_SERVICE = "task-service"
 """What task is registered as; nobody calls it."""
+JOIN_S = 3.0
+"""Longest time that a new logic waits for gateways to link."""
 _ADDRESSES = {"gateway": "grpc", "logic": "logic", "repo": "repo"}
 """Which of the addresses of a role's process is the one that others call."""
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -51,11 +54,13 @@ class Discovery:
         self._pools.append(pool)
         return pool
 
-    async def announce(self, addresses: Mapping[str, str]) -> None:
+    async def announce(self, addresses: Mapping[str, str], linked: Callable[[], int] | None = None) -> None:
         """Let others know that this process is ready.
 
         Args:
             addresses: where it listens, by name.
+            linked: how many gateways are linked to this logic. It wants no work before all that are known are: what it
+                is given to deliver until then would not reach their users.
         """
         settings = self._settings
         services = {
@@ -71,7 +76,16 @@ class Discovery:
             reachable(address, settings.registry.advertise) if address else "",
             metadata={**known, "role": self._role, "pid": str(os.getpid()), "version": resonance.__version__},
         )
+        if linked is not None and settings.registry.kind != "static":
+            await self._registry.register(replace(self._own, draining=True))
+            await self._wait_linked(await self._registry.watch(settings.service.name), linked)
         await self._registry.register(self._own)
+
+    async def _wait_linked(self, gateways: Watch, linked: Callable[[], int]) -> None:
+        """Wait until every gateway has found this logic, but not for those that died without a word."""
+        end = time.monotonic() + JOIN_S
+        while linked() < len(gateways.instances) and time.monotonic() < end:  # noqa: ASYNC110 - links tell nobody
+            await asyncio.sleep(JOIN_S / 60)
 
     async def drain(self) -> None:
         """Say that no new work is wanted, and give callers the time to hear of it."""

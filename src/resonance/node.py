@@ -19,7 +19,7 @@ import structlog
 
 from resonance.config import paths
 from resonance.config.load import Loaded, Role
-from resonance.domain.errors import ServiceError
+from resonance.domain.errors import Code, ServiceError
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
@@ -73,6 +73,7 @@ class Node:
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
+        self._linked: Callable[[], int] | None = None  # how many gateways are linked, in logic
         self._metrics = MetricsServer(settings.observability.metrics, lambda: self._is_ready)
 
     async def run(self) -> None:
@@ -89,7 +90,7 @@ class Node:
             self._start_metrics()
             self._is_ready = True
             if discovery is not None:
-                await discovery.announce(self._addresses)
+                await discovery.announce(self._addresses, self._linked)
             _calm_collector()
             # On a terminal the banner says the same, and better.
             tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
@@ -160,11 +161,11 @@ class Node:
         from resonance.services.friends import Friends
         from resonance.services.messages import Messages
 
-        store = await self._remote_store()
-        await self._wait_for(store)
+        store = await self._shared_store()
         logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
+        self._linked = logic.linked
         services = [
             (Accounts, logic.services.accounts),
             (Friends, logic.services.friends),
@@ -191,8 +192,7 @@ class Node:
         from resonance.services.delivery import Delivery
 
         logic = await self._pool(self._settings.logic_service_name)
-        store = await self._remote_store()
-        await self._wait_for(store)
+        store = await self._shared_store()
         await self._start_task(store, remote(Delivery, logic))
 
     async def _gateway(self) -> None:
@@ -327,10 +327,22 @@ class Node:
         assert self._discovery is not None
         return await self._discovery.pool(service)
 
-    async def _remote_store(self) -> Store:
+    async def _shared_store(self) -> Store:
+        """Return the store that several processes use: repo's, or a server's, once it answers.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT when each is to open it itself, and it is a file with one owner.
+        """
         from resonance.rpc.remote import remote
 
-        return remote(Store, await self._pool(self._settings.repo_service_name))
+        if self._settings.roles.repo == "local":
+            if self._settings.store.kind == "sqlite":
+                reason = "roles.repo is local, and an SQLite file has one owner: set it to remote, or store.kind"
+                raise ServiceError(Code.INVALID_ARGUMENT, reason, field="roles.repo")
+            return await self._open_store()
+        store = remote(Store, await self._pool(self._settings.repo_service_name))
+        await self._wait_for(store)
+        return store
 
 
 def _calm_collector() -> None:

@@ -24,7 +24,7 @@ BURST = 20
 POLL_S = 0.02
 
 NOTICES = {
-    "logic": ("gateway", "the link to logic is lost"),
+    "logic": ("gateway", "a link to logic is lost"),
     "gateway": ("logic", "link silent"),
     "repo": ("logic", "sweep postponed"),
 }
@@ -138,7 +138,7 @@ async def test_a_cut_wire_between_gateway_and_logic_loses_nothing(wired: Wired, 
     else:
         wired.proxy.cut(up=way in {"up", "both"}, down=way in {"down", "both"})
     try:
-        await noticed(gateway, "the link to logic is lost", since)
+        await noticed(gateway, "a link to logic is lost", since)
     finally:
         wired.proxy.heal()
     await finish(talkers, wired.deployment.database)

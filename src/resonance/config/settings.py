@@ -361,6 +361,8 @@ class Roles(Section):
     """Address of logic: unix:path (relative ones are below data_dir) or host:port."""
     repo_listen: Address = "unix:repo.sock"
     """Address of repo: unix:path (relative ones are below data_dir) or host:port."""
+    repo: Literal["remote", "local"] = "remote"
+    """Whether logic and task call repo in another process, or are repo themselves (on PostgreSQL or MySQL only)."""
 
 
 class EtcdConfig(Section):

@@ -88,6 +88,10 @@ class LogicRole:
         assert self._link is not None, "logic is not started"
         return self._link
 
+    def linked(self) -> int:
+        """Return how many gateways are linked now."""
+        return len(self._links.sessions)
+
     async def start(self) -> None:
         """Take a worker lease, begin to sweep behind the outbox's head, and open for links."""
         info = await self._store.info()

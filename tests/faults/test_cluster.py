@@ -1,0 +1,132 @@
+"""A cluster on PostgreSQL and etcd under load: any process may die, hang or be replaced, and nothing acked is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients import User
+from tests.e2e.cluster import Cluster
+from tests.engines.etcd import etcd_server
+from tests.engines.postgres import PostgresServer, postgres_server
+from tests.faults.talkers import Talker, check
+from tests.faults.test_kill import LINK, some_more_acks
+from tests.faults.test_served import stored
+
+pytestmark = [pytest.mark.faults, pytest.mark.cluster, pytest.mark.timeout(300)]
+
+ROUNDS = 10 if os.environ.get("RESONANCE_SOAK") else 1
+COUNTS = {"logic": 2, "task": 2, "gateway": 2}
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[tuple[PostgresServer, dict[str, str]]]:
+    """Servers for all tests of this module, and where they are."""
+    with ExitStack() as stack:
+        postgres, etcd = stack.enter_context(postgres_server()), stack.enter_context(etcd_server())
+        yield (
+            postgres,
+            {
+                "RESONANCE_STORE__KIND": "postgres",
+                "RESONANCE_STORE__URL": postgres.url(),
+                "RESONANCE_STORE__TIMEOUT": "3",
+                "RESONANCE_ETCD__ENDPOINTS": etcd.endpoint,
+            },
+        )
+
+
+@pytest.fixture(params=["repo: local", "repo: remote"])
+async def cluster(
+    request: pytest.FixtureRequest, engines: tuple[PostgresServer, dict[str, str]], tmp_path: Path
+) -> AsyncIterator[Cluster]:
+    """Two of each role; every logic and task is repo itself, or there are two of those as well."""
+    local = request.param == "repo: local"
+    counts = COUNTS if local else {"repo": 2, **COUNTS}
+    places = {**engines[1], "RESONANCE_ETCD__PREFIX": f"/{tmp_path.name}"}
+    made = Cluster(tmp_path, counts, **places, RESONANCE_ROLES__REPO="local" if local else "remote", **LINK)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+
+
+async def start_talking(cluster: Cluster, pairs: int) -> list[Talker]:
+    """Let pairs of users talk, the two of a pair over different gateways."""
+    talkers = []
+    for _ in range(pairs):
+        suffix = secrets.token_hex(3)
+        ann = await User.register(cluster.url(0), f"ann{suffix}")
+        bob = await User.register(cluster.url(1), f"bob{suffix}")
+        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
+        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
+    for talker in talkers:
+        talker.start()
+    return talkers
+
+
+async def finish(talkers: list[Talker], server: PostgresServer) -> None:
+    """Let everybody see everything, without reconnecting, and check that nothing was lost, doubled or reordered."""
+    for talker in talkers:
+        await talker.stop()
+    for talker in talkers:
+        rows = await stored(server, talker.conversation)
+        await talker.wait_seen(len(rows))
+        check([other for other in talkers if other.conversation == talker.conversation], rows)
+        await talker.close()
+
+
+async def test_every_process_is_killed_in_turn(
+    cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    talkers = await start_talking(cluster, pairs=4)
+    for _ in range(ROUNDS):
+        names = list(cluster.processes)
+        rng.shuffle(names)
+        for name in names:
+            await some_more_acks(talkers, rng.randrange(3, 12))
+            await cluster.kill_and_restart(name)
+    await some_more_acks(talkers, 5)
+    await finish(talkers, engines[0])
+
+
+async def test_every_process_is_replaced_in_turn(
+    cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
+) -> None:
+    """A rolling restart: those on a gateway that stays notice nothing at all."""
+    talkers = await start_talking(cluster, pairs=3)
+    for name in (name for name in cluster.processes if not name.startswith("gateway")):
+        await some_more_acks(talkers, 3)
+        await cluster.roll(name)
+    await some_more_acks(talkers, 3)
+    assert {talker.connections for talker in talkers} == {1}, "somebody had to connect again"
+    for name in ("gateway-0", "gateway-1"):
+        await cluster.roll(name)
+        await some_more_acks(talkers, 3)
+    await finish(talkers, engines[0])
+
+
+async def test_a_logic_that_hangs_past_its_lease_is_fenced(
+    cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
+) -> None:
+    """Others go on without it; what it still tries to write when it wakes up does no harm."""
+    talkers = await start_talking(cluster, pairs=3)
+    await some_more_acks(talkers, 5)
+    await cluster.processes["logic-0"].pause()
+    try:
+        await some_more_acks(talkers, 20)
+        gateway = cluster.processes["gateway-0"]
+        await gateway.wait_log(lambda entry: entry["event"] == "a link to logic is lost")
+    finally:
+        cluster.processes["logic-0"].resume()
+    await some_more_acks(talkers, 20)
+    await finish(talkers, engines[0])
