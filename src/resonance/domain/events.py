@@ -39,7 +39,7 @@ class EntriesAppended:
     Attributes:
         member_count: 0 in an open conversation, whose members nobody counts.
         system: whether these are system entries, which come with a change of the group and not by the pipeline.
-        worker: who gave the entries their message ids (`ids.worker_of`), and pushes them; 0 with system entries.
+        worker: who gave the entries their message ids (`ids.worker_of`), and pushes them; -1 when nobody is known.
     """
 
     kind: ClassVar[str] = "entries"
@@ -49,7 +49,7 @@ class EntriesAppended:
     version: int
     member_count: int
     system: bool = False
-    worker: int = 0
+    worker: int = -1
 
     @property
     def is_large(self) -> bool:

@@ -46,15 +46,15 @@ class Snowflakes:
         """Lease or renew the worker id. Raises what the store raises; the old lease then simply runs out."""
         asked = self._monotonic()
         worker = await self._store.lease_worker(self._owner, LEASE_MS)
+        self._workers.add(worker)
         if worker != self._worker:
             # The next ms: ids keep rising whichever of the two workers has the higher number.
             self._worker, self._ms, self._sequence = worker, self._ms + 1, 0
-            self._workers.add(worker)
         self._fence = asked + LEASE_MS / 1000 * 0.8
 
     def is_own(self, worker: int) -> bool:
-        """Say whether a worker is this process, or was. It may be somebody else by now: that is for others to say."""
-        return worker in self._workers
+        """Say whether a worker is this process, or was, or is not known."""
+        return worker in self._workers or worker < 0
 
     def next(self) -> int:
         """Return one id, greater than all before it from this allocator.

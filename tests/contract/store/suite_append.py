@@ -175,8 +175,8 @@ class AppendSuite:
         batch = [item(chat, "anna", "a"), item(other, "ďora", "b"), item(chat, "anna", "c")]
         outcome = await store.append(batch)
         assert sorted(await events(store, before, EntriesAppended), key=lambda event: event.last_seq) == [
-            EntriesAppended(other.id, 1, 1, other.version, 2),
-            EntriesAppended(chat.id, 1, 2, chat.version, 2),
+            EntriesAppended(other.id, 1, 1, other.version, 2, worker=0),
+            EntriesAppended(chat.id, 1, 2, chat.version, 2, worker=0),
         ]
         assert (outcome.first_position, outcome.last_position) == (before + 1, before + 2)
         assert await head(store) == before + 2

@@ -387,12 +387,12 @@ class TestBackup:
         assert sorted(path.name for path in tmp_path.iterdir() if "copy" in path.name or "new" in path.name) == []
 
 
-@given(st.text(), st.tuples(*[st.integers(0, 2**63 - 1)] * 4))
-def test_the_quick_payload_is_the_encoded_event(conversation_id: str, numbers: tuple[int, int, int, int]) -> None:
-    version, seq, first_seq, member_count = numbers
+@given(st.text(), st.tuples(*[st.integers(0, 2**63 - 1)] * 5))
+def test_the_quick_payload_is_the_encoded_event(conversation_id: str, numbers: tuple[int, int, int, int, int]) -> None:
+    version, seq, first_seq, member_count, worker = numbers
     head = Head(version, seq, 0, member_count, 1)
-    head.first_seq = first_seq
-    event = events.EntriesAppended(conversation_id, first_seq, seq, version, member_count)
+    head.first_seq, head.worker = first_seq, worker
+    event = events.EntriesAppended(conversation_id, first_seq, seq, version, member_count, worker=worker)
     try:
         encoded = events.encode(event)
     except UnicodeEncodeError:

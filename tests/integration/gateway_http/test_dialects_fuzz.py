@@ -256,7 +256,8 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "FOO"]
 @pytest.mark.parametrize("name", sorted(DIALECTS))
 @given(data=st.data())
 def test_paths_that_are_none_and_methods_that_are_not_for_them(world: World, name: str, data: st.DataObject) -> None:
-    below = st.sampled_from(DIALECTS[name].prefixes).flatmap(lambda prefix: _PARTS.map(lambda part: f"{prefix}/{part}"))
+    parts = _PARTS.filter(lambda part: not {".", ".."} & set(part.split("/")))  # clients resolve those by themselves
+    below = st.sampled_from(DIALECTS[name].prefixes).flatmap(lambda prefix: parts.map(lambda part: f"{prefix}/{part}"))
     method = data.draw(st.sampled_from([one for one in _METHODS if one != "HEAD"]))
     path = data.draw(below | st.sampled_from([path for _, path in _TARGETS[name]]))
     world.fire(name, method, path.encode(), data.draw(_BODIES), {})

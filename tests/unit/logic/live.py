@@ -70,12 +70,19 @@ class Gateway:
         self._deltas = 0
 
     async def link(
-        self, hub: LinkHub, routes: Sequence[Route], *, epoch: int = 1, store_epoch: str = "", position: int = 0
+        self,
+        hub: LinkHub,
+        routes: Sequence[Route],
+        *,
+        epoch: int = 1,
+        store_epoch: str = "",
+        position: int = 0,
+        alone: bool = True,
     ) -> Welcome:
         """Open a link with a snapshot of these connections and wait for the welcome."""
         self._session = hub.open(self._take, self._end)
         before = len(self.of(Welcome))
-        self.send(Hello(self.name, epoch, store_epoch or hub.store_epoch, position, list(routes)))
+        self.send(Hello(self.name, epoch, store_epoch or hub.store_epoch, position, list(routes), alone))
         await self.until(lambda: self.ended or len(self.of(Welcome)) > before)
         return self.of(Welcome)[-1]
 
@@ -142,7 +149,7 @@ class Gateway:
 class Live:
     """Pipeline, delivery, links and presence of one logic. `running` starts and ends it."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, owner: str) -> None:
         self.store = store
         store = bound(store)
         self.settings = settings
@@ -151,8 +158,8 @@ class Live:
         self.routes = MemoryRoutes()
         self.links = Links()
         self.states = States(store)
-        self.ids = Snowflakes(store, "live")
-        self.delivery = LiveDelivery(store, self.states, self.routes, self.links, self.clock)
+        self.ids = Snowflakes(store, owner)
+        self.delivery = LiveDelivery(store, self.states, self.routes, self.links, self.clock, self.ids.is_own)
         self.pipeline = Pipeline(
             store, self.states, self.ids, self.delivery, settings.messages, settings.friends, self.clock
         )
@@ -183,9 +190,9 @@ class Live:
 
 
 @asynccontextmanager
-async def running(store: Store, **sections: dict[str, object]) -> AsyncIterator[Live]:
+async def running(store: Store, owner: str = "live", **sections: dict[str, object]) -> AsyncIterator[Live]:
     """Run a logic with these settings by section; every task of it has ended afterwards."""
-    live = Live(store, Settings.model_validate(sections))
+    live = Live(store, Settings.model_validate(sections), owner)
     await live.ids.renew()
     await live.delivery.start_sweep()
     epoch = (await store.info()).epoch
