@@ -45,6 +45,9 @@ format: dev ## rewrite the code in the project's format
 proto: $(VENV)/.run ## generate code from the contracts in proto/
 	@$(BIN)/python scripts/proto.py 2>/dev/null || $(BIN)/python scripts/proto.py
 
+cluster: dev ## run a local cluster on real engines until Ctrl-C (ARGS="--repo remote --logics 3"; needs make engines)
+	@$(BIN)/python scripts/cluster.py $(ARGS)
+
 bench: $(VENV)/.run proto ## measure the server on this machine (ARGS="--json" and others: resonance bench --help)
 	@$(BIN)/resonance bench $(ARGS)
 

@@ -40,7 +40,7 @@ class Discovery:
     def __init__(self, role: Role, settings: Settings) -> None:
         self._role = role
         self._settings = settings
-        self._registry = _make_registry(settings)
+        self._registry = make_registry(settings)
         self._pools: list[Pool] = []
         self._own: Instance | None = None  # as it was announced last
 
@@ -116,7 +116,8 @@ def reachable(address: str, advertise: str | None) -> str:
     return Endpoint(host=host, port=endpoint.port).target
 
 
-def _make_registry(settings: Settings) -> Registry:
+def make_registry(settings: Settings) -> Registry:
+    """Return the registry that the configuration asks for."""
     if settings.registry.kind == "etcd":
         from resonance.engines.etcd.registry import EtcdRegistry
 

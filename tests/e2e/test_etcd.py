@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -85,6 +87,31 @@ async def test_all_roles_are_there_and_work(deployment: Deployment) -> None:
             [instance] = watch.instances
             assert instance.metadata["metrics"].startswith("http://127.0.0.1:")
             assert not instance.draining
+
+
+async def test_status_shows_who_is_there(deployment: Deployment) -> None:
+    """As JSON for scripts, as a table for people; also who has just died, until its lease ends."""
+    measured = re.compile("task_lag_events")
+    await deployment.processes["task"].wait_metrics(lambda samples: any(map(measured.match, samples)))
+    code, output = await deployment.command("status", "--json")
+    rows = {row["role"]: row for row in map(json.loads, output.splitlines())}
+    assert (code, {role: row["health"] for role, row in rows.items()}) == (
+        0,
+        dict.fromkeys(deployment.processes, "ready"),
+    )
+    assert rows["gateway"]["address"] == deployment.front.addresses["http"]
+    assert rows["gateway"]["connections"] == 0
+    assert rows["task"]["lag"] == 0
+    await deployment.processes["task"].kill()
+    code, output = await deployment.command("status")
+    [line] = [line for line in output.splitlines() if line.startswith("task")]
+    assert "unreachable" in line
+
+
+async def test_status_says_when_nobody_is_there(etcd: EtcdServer, tmp_path: Path) -> None:
+    places = {"RESONANCE_ETCD__ENDPOINTS": etcd.endpoint, "RESONANCE_ETCD__PREFIX": "/nobody"}
+    code, output = await Deployment("split", tmp_path, **ANYWHERE, **places).command("status")
+    assert (code, "etcd.prefix" in output) == (1, True)
 
 
 def waits_for_repo(entry: dict[str, Any]) -> bool:

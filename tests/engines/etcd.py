@@ -59,7 +59,7 @@ class EtcdServer:
         ]
         log = self._folder / "etcd.log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(["etcd", *arguments], stdout=output, stderr=output)
+            self._process = subprocess.Popen(["etcd", *arguments], stdout=output, stderr=output, start_new_session=True)
         deadline = time.monotonic() + TIMEOUT_S
         while not self._healthy():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -51,6 +51,7 @@ class PostgresServer:
                 as_user("postgres", [*command, *(part for option in options for part in ("-c", option))]),
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + TIMEOUT_S
         ready = [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]

@@ -57,6 +57,6 @@ for _command in (
     app.command()(_command)
 app.add_typer(users.app, name="user")
 app.add_typer(configuration.app, name="config")
-for _lazy in (lazy.chat, lazy.bench):
+for _lazy in (lazy.chat, lazy.status, lazy.bench):
     app.command(context_settings=lazy.LAZY)(_lazy)
 app.command()(version)

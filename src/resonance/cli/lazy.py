@@ -23,6 +23,11 @@ def chat(context: typer.Context) -> None:
     delegate("resonance.cli.chat", "chat", context.args)
 
 
+def status(context: typer.Context) -> None:
+    """Show the processes of a cluster: role, address, health, connections, lag."""
+    delegate("resonance.cli.status", "status", context.args)
+
+
 def bench(context: typer.Context) -> None:
     """Measure the server on this machine."""
     delegate("resonance.cli.bench", "bench", context.args)

@@ -34,6 +34,7 @@ COMMANDS = [
     "config",
     "chat",
     "bench",
+    "status",
     "version",
 ]
 
@@ -54,7 +55,7 @@ def test_the_commands_are_listed(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [(n, t) for n, t in leaves() if n.split()[0] not in {"version", "chat", "bench"}]
+    ("name", "text"), [(n, t) for n, t in leaves() if n.split()[0] not in {"version", "chat", "status", "bench"}]
 )
 def test_every_command_teaches_by_example(name: str, text: str) -> None:
     assert "Example" in text
