@@ -143,10 +143,13 @@ class Cluster:
 def table(rows: Sequence[Row]) -> Table:
     """Return a table of processes; colours only where the terminal shows them."""
     made = Table(box=None, pad_edge=False)
-    for name in ("role", "instance", "address", "health"):
+    for name in ("role", "instance", "address"):
         made.add_column(name, no_wrap=True)
+    made.add_column(
+        "health", no_wrap=True, min_width=max(map(len, _COLOURS))
+    )  # in a narrow terminal, addresses give way
     for name in ("connections", "lag"):
-        made.add_column(name, justify="right", no_wrap=True)
+        made.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for row in rows:
         colour = _COLOURS.get(row.health, "dim")
         cells = (row.role, row.instance, row.address, f"[{colour}]{row.health or 'unknown'}[/]")
