@@ -71,6 +71,25 @@ def commands(options: argparse.Namespace) -> list[tuple[str, int]]:
     return [(role, number) for role, count in counts.items() for number in range(count)]
 
 
+def settings_of(folder: Path, repo: str, places: dict[str, str]) -> dict[str, str]:
+    """Return the environment of every process.
+
+    Args:
+        repo: local or remote.
+        places: where engines are.
+    """
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")},
+        "RESONANCE_DATA_DIR": str(folder),
+        "RESONANCE_SERVICE__GRPC_PORT": "0",
+        "RESONANCE_OBSERVABILITY__METRICS__PORT": "0",
+        "RESONANCE_ROLES__LOGIC_LISTEN": "127.0.0.1:0",
+        "RESONANCE_ROLES__REPO_LISTEN": "127.0.0.1:0",
+        "RESONANCE_ROLES__REPO": repo,
+        **places,
+    }
+
+
 class Processes:
     """The processes of the cluster; each writes its log to a file of its own."""
 
@@ -120,16 +139,7 @@ async def run(options: argparse.Namespace, console: Console, folder: Path, place
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("RESONANCE_")},
-        "RESONANCE_DATA_DIR": str(folder),
-        "RESONANCE_SERVICE__GRPC_PORT": "0",
-        "RESONANCE_OBSERVABILITY__METRICS__PORT": "0",
-        "RESONANCE_ROLES__LOGIC_LISTEN": "127.0.0.1:0",
-        "RESONANCE_ROLES__REPO_LISTEN": "127.0.0.1:0",
-        "RESONANCE_ROLES__REPO": options.repo,
-        **places,
-    }
+    environment = settings_of(folder, options.repo, places)
     processes = Processes(folder, environment, options.port)
     try:
         wanted = commands(options)

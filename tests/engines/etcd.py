@@ -98,6 +98,12 @@ class EtcdServer:
         self._scheme = "https"
         self._options = [f"--cert-file={self.certificate}", f"--key-file={key}"]
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def crash(self) -> None:
         """Kill it."""
         assert self._process is not None

@@ -86,6 +86,12 @@ class MariaDbServer:
         self.start(f"ssl-cert={certificate}", f"ssl-key={key}", "require-secure-transport=ON")
         return certificate
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def crash(self) -> None:
         """Kill it; what was not written yet is lost."""
         assert self._process is not None

@@ -60,6 +60,12 @@ class PostgresServer:
                 raise RuntimeError((self._folder / "postgres.log").read_text()[-2000:])
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def crash(self) -> None:
         """Stop it at once; what was not written yet is lost."""
         command = [_binary("pg_ctl"), "stop", "-D", f"{self._folder}/data", "-m", "immediate"]

@@ -44,7 +44,10 @@ def bench(
     ] = None,
     idle: Annotated[int, typer.Option(min=100, max=MAX_CONNECTIONS, help="Connections of storm and idle.")] = 2_000,
     drivers: Annotated[int, typer.Option(min=1, max=16, help="Processes that drive saturated and rate.")] = 1,
-    url: Annotated[str, typer.Option(help="A server that runs already; its CPU and memory are not known then.")] = "",
+    url: Annotated[str, typer.Option(help="A server that runs already.")] = "",
+    pid: Annotated[list[int] | None, typer.Option(help="A process of it, to know its CPU and memory.")] = None,
+    metrics: Annotated[list[str] | None, typer.Option(help="A metrics page of it, to wait for derived work.")] = None,
+    engine_pid: Annotated[list[int] | None, typer.Option(help="First process of an engine, to know its CPU.")] = None,
 ) -> None:
     """Measure the server on this machine: CPU, rate, latency, memory.
 
@@ -69,6 +72,9 @@ def bench(
     _allow_files()
     plan = Plan(
         url=url.rstrip("/"),
+        pids=tuple(pid or ()),
+        metrics=tuple(metrics or ()),
+        engines=tuple(engine_pid or ()),
         preload=preload,
         connections=connections,
         conversations=pairs,

@@ -106,10 +106,13 @@ class Cluster:
         await self._registry.close()
         await self._client.aclose()
 
+    def instances(self) -> list[Instance]:
+        """Return the processes that are known now, roles from the front to the back."""
+        return [instance for watch in self._watches for instance in watch.instances]
+
     async def rows(self) -> list[Row]:
-        """Return a row per process that is known now, roles from the front to the back."""
-        instances = [instance for watch in self._watches for instance in watch.instances]
-        return await asyncio.gather(*(self._row(instance) for instance in instances))
+        """Return a row per process that is known now."""
+        return await asyncio.gather(*(self._row(instance) for instance in self.instances()))
 
     async def _row(self, instance: Instance) -> Row:
         metrics = instance.metadata.get("metrics", "")

@@ -22,6 +22,7 @@ class Measure:
 
     Attributes:
         cpu_us: the server's CPU µs per `unit`, derived work included.
+        engine_us: that of the engines beside it.
         per_second: units a second.
         ack_ms, delivery_ms, connect_ms: latencies: p50, p99, p99.9.
         kib_per_connection: growth of the server's resident memory per idle connection.
@@ -35,6 +36,7 @@ class Measure:
     units: int
     per_second: float
     cpu_us: float | None = None
+    engine_us: float | None = None
     ack_ms: tuple[float, float, float] | None = None
     delivery_ms: tuple[float, float, float] | None = None
     connect_ms: tuple[float, float, float] | None = None
@@ -63,7 +65,9 @@ def print_table(measures: Sequence[Measure], control: Control, console: Console)
     for measure in measures:
         table.add_row(*_row(measure))
     console.print(table)
-    console.print("[dim]CPU: the server's, user + system, per unit of the rate, derived work included[/]")
+    console.print(
+        "[dim]CPU: the server's, user + system, per unit of the rate, derived work included; engines': beside it[/]"
+    )
     console.print(f"[dim]This machine, just before: {control}[/]")
     for measure in measures:
         for text in measure.texts:
@@ -77,7 +81,7 @@ def _row(measure: Measure) -> list[str]:
     return [
         measure.scenario,
         f"{measure.per_second:,.0f}\n{measure.unit}s/s",
-        "" if measure.cpu_us is None else f"{measure.cpu_us:,.2f}",
+        "\n".join(text for text in (_with("", measure.cpu_us, 2), _with("engines", measure.engine_us, 2)) if text),
         "\n".join(f"{name} {_latency(values)}" for name, values in latencies if values),
         "\n".join(text for text in memory if text),
         f"[red]{measure.faults} failed[/]" if measure.faults else "[green]ok[/]",
@@ -85,7 +89,7 @@ def _row(measure: Measure) -> list[str]:
 
 
 def _with(unit: str, value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:,.{digits}f} {unit}"
+    return "" if value is None else f"{value:,.{digits}f} {unit}".rstrip()
 
 
 def _latency(values: tuple[float, float, float]) -> str:

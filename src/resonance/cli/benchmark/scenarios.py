@@ -35,12 +35,18 @@ class Plan:
 
     Attributes:
         url: a server that runs already; "" starts one per scenario.
+        pids: the processes of that server.
+        metrics: their metrics pages.
+        engines: the first processes of the engines on this machine.
         preload: messages in the store before the server starts.
         members: sizes of the groups.
         idle: connections held, and connects of a storm.
     """
 
     url: str = ""
+    pids: tuple[int, ...] = ()
+    metrics: tuple[str, ...] = ()
+    engines: tuple[int, ...] = ()
     preload: int = 0
     connections: int = 100
     conversations: int = 50
@@ -113,10 +119,10 @@ class Bench:
             ids = asyncio.run(accounts.open_pairs(server.url, names, tokens))
             pairs = list(zip(ids, tokens[::2], tokens[1::2], strict=True))[: plan.conversations]
             with self._loaded(server, self._pair_jobs(server.url, pairs, rate)) as drivers:
-                cpu = server.cpu()
+                cpu, engine_cpu = server.cpu(), server.engine_cpu()
                 outcomes = self._load(drivers)
                 server.drain()
-                cpu = server.cpu() - cpu
+                cpu, engine_cpu = server.cpu() - cpu, server.engine_cpu() - engine_cpu
             texts = self._stored(server, pairs, outcomes)
             messages = sum(outcome.messages for outcome in outcomes)
             return Measure(
@@ -125,6 +131,7 @@ class Bench:
                 units=messages,
                 per_second=messages / max(outcome.seconds for outcome in outcomes),
                 cpu_us=_micros(server, cpu, messages),
+                engine_us=engine_cpu * 1e6 / messages if server.engines and messages else None,
                 ack_ms=percentiles(_joined(outcome.acks for outcome in outcomes)),
                 delivery_ms=percentiles(_joined(outcome.deliveries for outcome in outcomes)),
                 rss_mib=_mib(server),
@@ -187,7 +194,7 @@ class Bench:
             server.drain()
             time.sleep(SETTLE)
             measure = self._connects(server, "idle", outcome, server.cpu() - cpu)
-            if server.pid:
+            if server.pids:
                 measure.kib_per_connection = (server.rss() - before) / 1024 / max(1, len(outcome.connects))
             return measure
 
@@ -212,14 +219,14 @@ class Bench:
     def _server(self, preloaded: Sequence[str]) -> Iterator[Server]:
         """Give a server; the messages of `Plan.preload` are in it when it is our own and people are named for them."""
         if self._plan.url:
-            yield Server(self._plan.url)
+            yield Server(self._plan.url, self._plan.metrics, self._plan.pids, self._plan.engines)
             return
         with tempfile.TemporaryDirectory(prefix="resonance-bench-") as name:
             folder = Path(name)
             if preloaded and self._plan.preload:
                 asyncio.run(preload(folder / "data", preloaded, self._plan.preload, self._preloaded))
             self._step("starting the server", 0, 0)
-            with started(folder, self._plan.environment) as server:
+            with started(folder, self._plan.environment, self._plan.engines) as server:
                 yield server
 
     def _preloaded(self, done: int) -> None:
@@ -261,11 +268,11 @@ SCENARIOS: dict[str, Callable[[Bench], Iterator[Measure]]] = {
 
 
 def _micros(server: Server, cpu: float, units: int) -> float | None:
-    return cpu * 1e6 / units if server.pid and units else None
+    return cpu * 1e6 / units if server.pids and units else None
 
 
 def _mib(server: Server) -> float | None:
-    return server.rss() / 2**20 if server.pid else None
+    return server.rss() / 2**20 if server.pids else None
 
 
 def _joined(parts: Iterator[array[float]]) -> array[float]:

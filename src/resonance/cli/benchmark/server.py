@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,29 +39,30 @@ class Server:
     """A running server.
 
     Attributes:
-        metrics: URL of the metrics page, "" for a foreign server: then nothing is known of its work and CPU.
-        pid: its process, 0 for a foreign one.
+        metrics: URLs of its processes' metrics pages; without them nothing is known of its work.
+        pids: its processes; without them nothing is known of its CPU and memory.
+        engines: the first processes of the engines beside it, on this machine.
         ready_after: seconds from start to ready.
     """
 
     url: str
-    metrics: str = ""
-    pid: int = 0
+    metrics: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    engines: tuple[int, ...] = ()
     ready_after: float = 0.0
 
     def cpu(self) -> float:
-        """Return the CPU seconds used so far, user and system, of all threads (proc(5): fields 14 and 15)."""
-        if not self.pid:
-            return 0.0
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Return the CPU seconds that the server has used so far, user and system, of all threads."""
+        return sum(sum(_times(pid)[:2]) for pid in self.pids)
+
+    def engine_cpu(self) -> float:
+        """Return the CPU seconds that the engines have used so far, with the processes that they started."""
+        return sum(_tree_cpu(pid) for pid in self.engines)
 
     def rss(self) -> int:
         """Return the resident memory in bytes."""
-        if not self.pid:
-            return 0
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+        statuses = (Path(f"/proc/{pid}/status").read_text() for pid in self.pids)
+        return sum(int(status.partition("VmRSS:")[2].split()[0]) * 1024 for status in statuses)
 
     def drain(self) -> None:
         """Wait until all derived work is done.
@@ -72,16 +73,37 @@ class Server:
         if not self.metrics:
             return
         deadline = time.monotonic() + DRAIN_TIMEOUT
-        before: dict[bytes, float] = {}
+        before: dict[tuple[str, bytes], float] = {}
         with httpx2.Client(timeout=10, trust_env=False) as http:
             while time.monotonic() < deadline:
-                now = _work(http.get(self.metrics).content)
-                waiting = sum(value for name, value in now.items() if not name.startswith(b"task_events_total"))
+                now = {
+                    (page, name): value
+                    for page in self.metrics
+                    for name, value in _work(http.get(page).content).items()
+                }
+                waiting = sum(value for (_, name), value in now.items() if not name.startswith(b"task_events_total"))
                 if waiting == 0 and now == before:
                     return
                 before = now
                 time.sleep(PAUSE)
         raise TimeoutError(f"derived work was not done {DRAIN_TIMEOUT:.0f} s after the load: {before}")
+
+
+def _times(pid: int) -> tuple[float, float, float, float]:
+    """Return a process's CPU seconds, user and system, and those of its ended children (proc(5): fields 14 to 17)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system, children_user, children_system = (int(field) / _TICKS for field in fields[11:15])
+    return user, system, children_user, children_system
+
+
+def _tree_cpu(pid: int) -> float:
+    """Return the CPU seconds of a process and its children, ended ones included."""
+    total = sum(_times(pid))
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with suppress(FileNotFoundError):  # it has just ended, and counts with its parent's
+                total += _tree_cpu(int(child))
+    return total
 
 
 def _work(page: bytes) -> dict[bytes, float]:
@@ -90,8 +112,11 @@ def _work(page: bytes) -> dict[bytes, float]:
 
 
 @contextmanager
-def started(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
+def started(folder: Path, environment: dict[str, str] | None = None, engines: tuple[int, ...] = ()) -> Iterator[Server]:
     """Start `resonance serve` on free ports with its data in `folder`; at the end it is stopped.
+
+    Args:
+        engines: processes of the engines that its environment names.
 
     Raises:
         RuntimeError: it ended, or was not ready in time; the text holds the end of its log.
@@ -109,7 +134,8 @@ def started(folder: Path, environment: dict[str, str] | None = None) -> Iterator
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_ready(process, url, log)
-        yield Server(url, f"http://127.0.0.1:{metrics_port}/metrics", process.pid, time.perf_counter() - begin)
+        metrics = f"http://127.0.0.1:{metrics_port}/metrics"
+        yield Server(url, (metrics,), (process.pid,), engines, time.perf_counter() - begin)
     finally:
         process.terminate()
         try:
