@@ -10,6 +10,7 @@ import asyncio
 import http.client
 import sqlite3
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Talker:
     Attributes:
         sent: the keys, in sending order.
         acked: the ack by key, as first received.
+        ack_times: when those came, in s of the loop's clock.
         seen: what it knows of the conversation: key and content by seq.
         doubles: seqs that were given with different entries.
         connections: how often it connected.
@@ -43,6 +45,7 @@ class Talker:
         self.conversation = conversation
         self.sent: list[str] = []
         self.acked: dict[str, dict[str, Any]] = {}
+        self.ack_times: list[float] = []
         self.seen: dict[int, tuple[str, str]] = {}
         self.doubles: list[str] = []
         self.connections = 0
@@ -158,6 +161,8 @@ class Talker:
         key = ack["clientMsgId"]
         self._answered.add(key)
         if not ack.get("code"):
+            if key not in self.acked:
+                self.ack_times.append(asyncio.get_running_loop().time())
             self.acked.setdefault(key, ack)
             self._learn({**ack, "content": f"text of {key}"})
         elif not ack.get("retry"):
@@ -196,6 +201,15 @@ class Talker:
                     continue
                 self.news.clear()
                 await self.news.wait()
+
+
+def longest_pause(talkers: list[Talker], since: float) -> float:
+    """Return the longest time in s that one of them waited for an ack, from a moment of the loop's clock on."""
+    pauses = []
+    for talker in talkers:
+        times = [since, *(time for time in talker.ack_times if time > since)]
+        pauses += [later - earlier for earlier, later in pairwise(times)]
+    return max(pauses, default=0.0)
 
 
 Row = tuple[int, str, str, str]

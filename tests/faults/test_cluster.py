@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.e2e.clients import User
 from tests.e2e.cluster import Cluster
 from tests.engines.etcd import etcd_server
 from tests.engines.postgres import PostgresServer, postgres_server
-from tests.faults.talkers import Talker, check
+from tests.faults.talkers import Talker, check, longest_pause
 from tests.faults.test_kill import LINK, some_more_acks
 from tests.faults.test_served import stored
 
@@ -71,6 +72,16 @@ async def start_talking(cluster: Cluster, pairs: int) -> list[Talker]:
     return talkers
 
 
+@asynccontextmanager
+async def noticed(talkers: list[Talker], what: str) -> AsyncIterator[None]:
+    """Let a fault happen, and print what it cost: the longest time that anybody waited for an ack, and who was cut."""
+    since, connections = asyncio.get_running_loop().time(), [talker.connections for talker in talkers]
+    yield
+    await some_more_acks(talkers, 2)
+    cut = sum(talker.connections > before for talker, before in zip(talkers, connections, strict=True))
+    print(f"noticed: {what}: {longest_pause(talkers, since):.2f} s without an ack, {cut} of {len(talkers)} cut off")
+
+
 async def finish(talkers: list[Talker], server: PostgresServer) -> None:
     """Let everybody see everything, without reconnecting, and check that nothing was lost, doubled or reordered."""
     for talker in talkers:
@@ -94,7 +105,8 @@ async def test_every_process_is_killed_in_turn(
         rng.shuffle(names)
         for name in names:
             await some_more_acks(talkers, rng.randrange(3, 12))
-            await cluster.kill_and_restart(name)
+            async with noticed(talkers, f"kill -9 {name}"):
+                await cluster.kill_and_restart(name)
     await some_more_acks(talkers, 5)
     await finish(talkers, engines[0])
 
@@ -106,11 +118,13 @@ async def test_every_process_is_replaced_in_turn(
     talkers = await start_talking(cluster, pairs=3)
     for name in (name for name in cluster.processes if not name.startswith("gateway")):
         await some_more_acks(talkers, 3)
-        await cluster.roll(name)
+        async with noticed(talkers, f"replace {name}"):
+            await cluster.roll(name)
     await some_more_acks(talkers, 3)
     assert {talker.connections for talker in talkers} == {1}, "somebody had to connect again"
     for name in ("gateway-0", "gateway-1"):
-        await cluster.roll(name)
+        async with noticed(talkers, f"replace {name}"):
+            await cluster.roll(name)
         await some_more_acks(talkers, 3)
     await finish(talkers, engines[0])
 
@@ -121,12 +135,13 @@ async def test_a_logic_that_hangs_past_its_lease_is_fenced(
     """Others go on without it; what it still tries to write when it wakes up does no harm."""
     talkers = await start_talking(cluster, pairs=3)
     await some_more_acks(talkers, 5)
-    await cluster.processes["logic-0"].pause()
-    try:
-        await some_more_acks(talkers, 20)
-        gateway = cluster.processes["gateway-0"]
-        await gateway.wait_log(lambda entry: entry["event"] == "a link to logic is lost")
-    finally:
-        cluster.processes["logic-0"].resume()
+    async with noticed(talkers, "SIGSTOP logic-0"):
+        await cluster.processes["logic-0"].pause()
+        try:
+            await some_more_acks(talkers, 20)
+            gateway = cluster.processes["gateway-0"]
+            await gateway.wait_log(lambda entry: entry["event"] == "a link to logic is lost")
+        finally:
+            cluster.processes["logic-0"].resume()
     await some_more_acks(talkers, 20)
     await finish(talkers, engines[0])
