@@ -56,6 +56,10 @@ from resonance.domain.model import (
 )
 
 MAX_TRANSACTION_MS = 30_000
+STALLED_TRANSACTION_MS = 5_000
+"""A transaction whose process says nothing for so long is undone by the server, where it can (MySQL cannot): that process
+stands still, and what it has locked holds up all others.
+"""
 
 
 @dataclass(frozen=True, slots=True)

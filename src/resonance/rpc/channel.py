@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,9 @@ MAX_METADATA = 64 * 1024
 """Largest metadata in bytes: an error's text travels there."""
 KEEPALIVE_MS = 10_000
 KEEPALIVE_TIMEOUT_MS = 5_000
+
+SHUN_S = 5.0
+"""How long others are preferred to a process that did not answer in time."""
 
 TRACE_KEY = "traceparent"
 AUTHORIZATION_KEY = "authorization"
@@ -73,7 +77,7 @@ class Target(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Channel:
     """A connection to one role; made by `open_channel`.
 
@@ -84,6 +88,7 @@ class Channel:
     deadline: float
     _channel: grpc.aio.Channel
     _secret: str
+    _shunned_until: float = 0.0  # on the monotonic clock
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return what goes along with a call: the trace, and the service secret if there is one."""
@@ -108,6 +113,15 @@ class Channel:
     def broken(self) -> bool:
         """Whether the last attempt to connect failed and the next one has not succeeded yet."""
         return self._channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+
+    @property
+    def shunned(self) -> bool:
+        """Whether another channel is to be preferred: this one is broken, or a call on it has just got no answer."""
+        return self.broken or time.monotonic() < self._shunned_until
+
+    def timed_out(self) -> None:
+        """Take note that a call got no answer in time: a process that hangs still has its connections."""
+        self._shunned_until = time.monotonic() + SHUN_S
 
     async def close(self, grace_s: float | None = None) -> None:
         """Close the connection; calls on it that last longer than the grace end as UNAVAILABLE or DEADLINE."""

@@ -48,7 +48,7 @@ class Pool:
             self._turn = (self._turn + 1) % len(known)
             order = known[self._turn :] + known[: self._turn]
         channels = (self._channel(instance.address) for instance in order)
-        return next((channel for channel in channels if not channel.broken), self._channel(order[0].address))
+        return next((channel for channel in channels if not channel.shunned), self._channel(order[0].address))
 
     async def close(self) -> None:
         """Close every channel; calls on them end as UNAVAILABLE or DEADLINE."""

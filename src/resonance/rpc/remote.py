@@ -53,6 +53,8 @@ class _Caller:
                 if attempt == ATTEMPTS - 1 or now() + pause >= deadline:
                     raise
             except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and refusal_in(error) is None:
+                    channel.timed_out()
                 last = attempt == ATTEMPTS - 1 or now() + pause >= deadline
                 if last or not method.repeatable or not _unreached(error):
                     raise error_of(error) from error

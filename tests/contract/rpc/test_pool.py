@@ -118,6 +118,30 @@ async def test_the_dead_are_left_out(cluster: Cluster, pool: Pool) -> None:
     assert cluster.calls == {"a": 25, "b": 1}
 
 
+async def test_who_does_not_answer_in_time_is_left_out_for_a_while(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that hangs still has its connections."""
+    monkeypatch.setattr("resonance.rpc.channel.SHUN_S", 0.3)
+    pool = Pool("logic-service", cluster.watch, Rpc(deadline=0.2))
+    try:
+        await cluster.add("a")
+        friends = remote(Friends, pool)
+        with pytest.raises(ServiceError) as caught:
+            await friends.blocked(SLOW)
+        assert caught.value.code is Code.DEADLINE
+        await cluster.add("b")
+        for _ in range(4):
+            await friends.set_remark(ANNA, "bert", "x")
+        assert cluster.calls == {"a": 1, "b": 4}
+        async with asyncio.timeout(5):
+            while cluster.calls["a"] == 1:
+                await friends.set_remark(ANNA, "bert", "x")
+    finally:
+        cluster.hold.set()
+        await pool.close()
+
+
 async def test_calls_to_who_is_gone_come_to_their_end(cluster: Cluster, pool: Pool) -> None:
     await cluster.add("a")
     friends = remote(Friends, pool)

@@ -7,12 +7,15 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import AppendStatus, NewEntry
-from resonance.ports.store import Store
+from resonance.domain.model import AppendStatus, Conversation, NewEntry
+from resonance.engines.sql.transactions import Isolation, Transactions
+from resonance.engines.sql.tx import Tx
+from resonance.ports.store import STALLED_TRANSACTION_MS, Store
 from tests.contract.store.conftest import emptied, running, store_on
 from tests.contract.store.making import change, group, kick, people, person, refused, say, state
 from tests.contract.store.suite_append import item
@@ -228,3 +231,38 @@ async def test_a_transaction_whose_caller_went_away_ends_by_itself(stores: list[
     keys = {entry.client_msg_id for entry in entries}
     assert keys >= {f"k{number}" for number in range(1, 20, 2)}
     assert [entry.seq for entry in entries] == list(range(1, len(keys) + 1))
+
+
+async def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(stores: list[Store]) -> None:
+    """As a process that is stopped while it holds rows: the server lets go of them, and what it did is undone."""
+    await people(stores[0], "anna", "bert")
+    chat = await stores[0].open_single("anna", "bert")
+    still, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stall(tx: Tx) -> None:
+        await tx.run("UPDATE conversations SET name = 'half' WHERE id = :id", id=chat.id)
+        still.set()
+        await go_on.wait()
+
+    connections: Transactions[Any] = stores[1]._connections  # type: ignore[attr-defined]
+    stalled = asyncio.create_task(connections.transact(Isolation.LOCKED, stall))
+    await still.wait()
+    async with asyncio.timeout(STALLED_TRANSACTION_MS / 1000 + 10):
+        while (await said(stores[0], chat)) is None:
+            pass
+    go_on.set()
+    with pytest.raises(ServiceError) as caught:
+        await stalled
+    assert caught.value.code in {Code.STORAGE_UNAVAILABLE, Code.DEADLINE}, "its outcome may be unknown to it"
+    assert (await state(stores[0], chat.id)).name == ""
+    assert (await say(stores[1], chat.id, "bert")).seq == 2
+
+
+async def said(store: Store, chat: Conversation) -> int | None:
+    """Say something, if the rows can be had."""
+    try:
+        return (await say(store, chat.id, "anna")).seq
+    except ServiceError as error:
+        if not error.code.value.retry:
+            raise
+        return None

@@ -14,7 +14,7 @@ from asyncmy.constants import CLIENT
 
 from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
-from resonance.ports.store import MAX_TRANSACTION_MS
+from resonance.ports.store import MAX_TRANSACTION_MS, STALLED_TRANSACTION_MS
 
 EXAMPLE = "mysql://user:password@host:3306/database"
 LOCK_WAIT_S = 5
@@ -52,7 +52,10 @@ _MARIADB = Server(
     name="MariaDB",
     oldest=(10, 6),
     collation="utf8mb4_nopad_bin",
-    limit=f"max_statement_time = {MAX_TRANSACTION_MS // 1000}",
+    limit=(
+        f"max_statement_time = {MAX_TRANSACTION_MS // 1000}, "
+        f"idle_transaction_timeout = {STALLED_TRANSACTION_MS // 1000}"
+    ),
     status="information_schema.global_status",
 )
 _MYSQL = Server(

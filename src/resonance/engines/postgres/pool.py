@@ -11,7 +11,7 @@ from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.postgres.tx import PostgresTx
 from resonance.engines.sql.transactions import Isolation, Meaning, Transactions, Work, check_time
-from resonance.ports.store import MAX_TRANSACTION_MS
+from resonance.ports.store import MAX_TRANSACTION_MS, STALLED_TRANSACTION_MS
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -72,7 +72,7 @@ class Connections(Transactions[PostgresTx]):
                     "application_name": "resonance",
                     "statement_timeout": str(MAX_TRANSACTION_MS),
                     "lock_timeout": str(MAX_TRANSACTION_MS),
-                    "idle_in_transaction_session_timeout": str(MAX_TRANSACTION_MS),
+                    "idle_in_transaction_session_timeout": str(STALLED_TRANSACTION_MS),
                 },
             )
         except (*_AWAY, asyncpg.PostgresError) as error:
