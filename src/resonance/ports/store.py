@@ -468,6 +468,16 @@ class Store(ABC):
         """Return entries of [begin, end], ascending, for delivery: nobody's window is applied."""
 
     @abstractmethod
+    async def entry(self, message_id: int) -> Entry | None:
+        """Return the entry with this id, or None; nobody's window is applied."""
+
+    @abstractmethod
+    async def entries_by_key(self, client_msg_id: str, sender: str, limit: int) -> list[Entry]:
+        """Return the entries that are stored under a key, of `sender` or of anybody (""), at most `limit`, by sender;
+        nobody's window is applied.
+        """
+
+    @abstractmethod
     async def heads(self, user_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the last visible seq of each of these conversations that the caller is or was a member of."""
 
