@@ -1,4 +1,4 @@
-"""Gateways of Resonance's own that tell logic who is connected to them; each is a link to logic, like one of ours.
+"""Gateways of other systems that tell logic who is connected to them; each is a link to logic, like one of ours.
 
 What logic pushes down such a link goes nowhere: those gateways are pushed to by services of their own system. Their
 users are online, for presence and for deciding whom an offline push is for.
@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
 
-from google.protobuf.descriptor import ServiceDescriptor
-
-from resonance._proto.logic.v1 import presence_pb2 as pb
 from resonance.config.settings import Rpc
 from resonance.domain.errors import Code, ServiceError, invalid
-from resonance.domain.ids import check_handle
+from resonance.domain.ids import UserId
 from resonance.domain.model import Platform, Route
-from resonance.rpc.foreign import Call, Servant
 from resonance.services.link import DownFrame, Hello, LinkService, LinkSession, RouteAck, RouteDelta, UpBeat, Welcome
-
-SILENCE_S = 86_400.0
-"""After how much silence a gateway without a stream has nobody online any more; Resonance's routes lived as long."""
 
 _WELCOME = 0
 """The number of what waits for the welcome; deltas are numbered from 1."""
@@ -33,12 +25,18 @@ class Gateway:
 
     Attributes:
         streams: how many streams it tells by.
+        seen: its users who are online, and when it told of each last (seconds UTC).
+        silence: after how much of it (seconds), without a stream, it has nobody online any more.
+
+    Args:
+        name: never the id of one of our own gateways.
     """
 
-    def __init__(self, gateway_id: str, link: LinkService, settings: Rpc) -> None:
+    def __init__(self, name: str, link: LinkService, settings: Rpc, silence: float) -> None:
         self.streams = 0
-        # never the id of one of our own gateways, which are called alike
-        self._name = f"resonance:{gateway_id}"
+        self.seen: dict[str, float] = {}
+        self.silence = silence
+        self._name = name
         self._link = link
         self._settings = settings
         self._routes: dict[str, Route] = {}
@@ -52,20 +50,20 @@ class Gateway:
         self._gone_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def tell(self, online: Iterable[pb.UserOnline], offline: Iterable[pb.UserOffline]) -> None:
-        """Take note of users who came and went, and return when logic knows.
+    async def tell(self, online: Mapping[UserId, str], offline: Iterable[UserId]) -> None:
+        """Take note of users who came, with their addresses, and of those who went; return when logic knows.
 
         Raises:
-            ServiceError: INVALID_ARGUMENT for a name that is none, and nothing is done; UNAVAILABLE when logic ends.
+            ServiceError: UNAVAILABLE when logic ends.
         """
-        arrived = {check_handle(user.username, "username"): user.remote_ip for user in online}
-        gone = [check_handle(user.username, "username") for user in offline]
         if self.over():
             self._routes.clear()
+            self.seen.clear()
         self._heard, self._gone_at = asyncio.get_running_loop().time(), None
-        opened = [self._route(user, address) for user, address in arrived.items() if user not in self._routes]
+        self.seen |= dict.fromkeys(online, time.time())
+        opened = [self._route(user, address) for user, address in online.items() if user not in self._routes]
         self._routes |= {route.user_id: route for route in opened}
-        closed = [route.connection for user in gone if (route := self._routes.pop(user, None))]
+        closed = [self._forget(route) for user in offline if (route := self._routes.pop(user, None))]
         if self._session is None:
             await self._open()
         elif opened or closed:
@@ -73,16 +71,21 @@ class Gateway:
             await self._ask(self._session, RouteDelta(self._delta, opened, closed), self._delta)
 
     def over(self) -> bool:
-        """Say whether its users are offline by now: it was silent for a day, or without its stream for a lease."""
+        """Say whether its users are offline by now: it was silent for too long, or without its stream for a lease."""
         now = asyncio.get_running_loop().time()
         if self._gone_at is not None:
             return now - self._gone_at > self._settings.lease
-        return not self.streams and now - self._heard > SILENCE_S
+        return not self.streams and now - self._heard > self.silence
 
     def cut(self) -> None:
         """Its last stream ended: logic keeps its users for a lease."""
         self._gone_at = asyncio.get_running_loop().time()
         self._unlink()
+
+    def _forget(self, route: Route) -> int:
+        """Return the connection of a route that is over."""
+        self.seen.pop(route.user_id, None)
+        return route.connection
 
     def _route(self, user_id: str, address: str) -> Route:
         """Return a new connection. It has no device of ours, so logic would have it ended; that is not ours to do."""
@@ -139,11 +142,18 @@ class Gateway:
 
 
 class Gateways:
-    """The gateways that have told something, by their ids."""
+    """The gateways of one system that have told something, by their ids.
 
-    def __init__(self, link: LinkService, settings: Rpc) -> None:
+    Args:
+        system: what the system is called.
+        silence: see `Gateway`.
+    """
+
+    def __init__(self, system: str, link: LinkService, settings: Rpc, silence: float) -> None:
+        self._system = system
         self._link = link
         self._settings = settings
+        self._silence = silence
         self._known: dict[str, Gateway] = {}
 
     def named(self, gateway_id: str) -> Gateway:
@@ -155,66 +165,11 @@ class Gateways:
         if not 1 <= len(gateway_id) <= 128 or not gateway_id.isprintable():
             raise invalid("gateway_id", f"{gateway_id[:80]!r} is no gateway: 1 to 128 printable characters are")
         if gateway_id not in self._known:
-            self._known = {known: gateway for known, gateway in self._known.items() if not gateway.over()}
-            self._known[gateway_id] = Gateway(gateway_id, self._link, self._settings)
+            self._known = dict(self.living())
+            name = f"{self._system}:{gateway_id}"
+            self._known[gateway_id] = Gateway(name, self._link, self._settings, self._silence)
         return self._known[gateway_id]
 
-
-class GatewayOpsServant(Servant):
-    """`resonance.logic.v1.GatewayOpsService`."""
-
-    service: ClassVar[ServiceDescriptor] = pb.DESCRIPTOR.services_by_name["GatewayOpsService"]
-
-    def __init__(self, gateways: Gateways) -> None:
-        self._gateways = gateways
-
-    async def sync_state(
-        self, requests: AsyncIterator[pb.SyncStateRequest], call: Call
-    ) -> AsyncIterator[pb.SyncStateResponse]:
-        """Take note of users one by one, each answered when logic knows; the end of the stream is the gateway's."""
-        await call.service()
-        streaming: set[Gateway] = set()
-        try:
-            async for request in requests:
-                error = ""
-                try:
-                    gateway = self._gateways.named(request.gateway_id)
-                    if gateway not in streaming:
-                        gateway.streams += 1
-                        streaming.add(gateway)
-                    event = request.WhichOneof("event")
-                    await gateway.tell(
-                        [request.online] if event == "online" else [], [request.offline] if event == "offline" else []
-                    )
-                except ServiceError as refusal:
-                    error = refusal.message
-                yield pb.SyncStateResponse(seq_id=request.seq_id, error=error)
-        finally:
-            for gateway in streaming:
-                gateway.streams -= 1
-                if not gateway.streams:
-                    gateway.cut()
-
-
-class PresenceServant(Servant):
-    """`resonance.logic.v1.PresenceService`."""
-
-    service: ClassVar[ServiceDescriptor] = pb.DESCRIPTOR.services_by_name["PresenceService"]
-
-    def __init__(self, gateways: Gateways) -> None:
-        self._gateways = gateways
-
-    async def sync_status(self, request: pb.SyncStatusRequest, call: Call) -> pb.SyncStatusResponse:
-        """Take note of a batch of users; of one who is in it twice, the later event counts."""
-        await call.service()
-        came = {user.username: user.timestamp for user in request.online_batch}
-        went = {user.username: user.timestamp for user in request.offline_batch}
-        online = [user for user in request.online_batch if user.timestamp >= went.get(user.username, user.timestamp)]
-        offline = [
-            user for user in request.offline_batch if user.username not in came or user.timestamp > came[user.username]
-        ]
-        try:
-            await self._gateways.named(request.gateway_id).tell(online, offline)
-        except ServiceError as refusal:
-            return pb.SyncStatusResponse(seq_id=request.seq_id, error=refusal.message)
-        return pb.SyncStatusResponse(seq_id=request.seq_id)
+    def living(self) -> list[tuple[str, Gateway]]:
+        """Return those that may have users online, with their ids."""
+        return [(gateway_id, gateway) for gateway_id, gateway in self._known.items() if not gateway.over()]

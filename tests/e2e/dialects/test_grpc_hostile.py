@@ -31,11 +31,7 @@ def _procedures() -> Iterator[tuple[str, MethodDescriptor]]:
     """Return every RPC of every dialect, with the role that serves it."""
     for dialect in enabled(Settings()):
         by_role: dict[str, Sequence[Servant]] = {
-            "logic": [
-                *dialect.logic_servants(MagicMock(), MagicMock()),
-                *dialect.link_servants(MagicMock()),
-            ],
-            "repo": dialect.repo_servants(MagicMock()),
+            "logic": dialect.logic_servants(MagicMock()),
             "gateway": dialect.gateway_servants(MagicMock()),
         }
         for role, servants in by_role.items():
@@ -86,10 +82,10 @@ async def test_no_bytes_break_a_service(deployment: Deployment) -> None:
     print("seed", seed)
     rng = random.Random(seed)
     if deployment.topology == "serve":
-        addresses = dict.fromkeys(("logic", "repo", "gateway"), deployment.front.addresses["grpc"])
+        addresses = dict.fromkeys(("logic", "gateway"), deployment.front.addresses["grpc"])
     else:
-        addresses = {role: deployment.processes[role].addresses[role] for role in ("logic", "repo")}
-        addresses["gateway"] = deployment.front.addresses["grpc"]
+        logic = deployment.processes["logic"].addresses["logic"]
+        addresses = {"logic": logic, "gateway": deployment.front.addresses["grpc"]}
     channels = {role: grpc.aio.insecure_channel(address) for role, address in addresses.items()}
     try:
         for role, method in PROCEDURES:
