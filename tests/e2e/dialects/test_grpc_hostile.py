@@ -41,7 +41,8 @@ def _procedures() -> Iterator[tuple[str, MethodDescriptor]]:
 
 
 PROCEDURES = list(_procedures())
-_TEXTS = ["", "0", "ann", "si_a_b", "\0", "x" * 5_000, "💥", "text", "~x", "a b"]
+_HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+_TEXTS = ["", "0", "ann", "si_a_b", "\0", "x" * 5_000, "💥", "text", "~x", "a b", "9" * 19, "world", _HASH]
 _NUMBERS = [0, 1, -1, 2, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63)]
 
 
