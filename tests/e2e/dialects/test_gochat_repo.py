@@ -364,3 +364,16 @@ async def test_those_who_are_not_confirmed_are_cleaned_up(deployment: Deployment
     for bad in ({"user_id": "a b", "gateway_id": "g"}, {"user_id": "ann", "gateway_id": ""}):
         for method in ("SetUserOnline", "SetUserOffline", "UpdateHeartbeat"):
             await refused(repo.call(f"{ONLINE}/{method}", **bad), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+async def test_after_a_restart_of_logic_a_heartbeat_asks_to_be_told_again(deployment: Deployment) -> None:
+    at = {"user_id": f"u{unique()}", "gateway_id": f"gw-{unique()}"}
+    async with grpc.aio.insecure_channel(address(deployment)) as channel:
+        assert (await Services(channel, SECRET).call(f"{ONLINE}/SetUserOnline", **at)).success
+    await deployment.kill_and_restart("serve" if deployment.topology == "serve" else "logic")
+    async with grpc.aio.insecure_channel(address(deployment)) as channel:
+        after = Services(channel, SECRET)
+        assert not (await after.call(f"{ONLINE}/UpdateHeartbeat", **at)).success
+        await after.call(f"{ONLINE}/SetUserOnline", **at)
+        assert (await after.call(f"{ONLINE}/UpdateHeartbeat", **at)).success
+        await wait_online(after, at["user_id"], True)
