@@ -23,6 +23,7 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.engines.log.push import LogPush
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
+from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
@@ -146,8 +147,7 @@ class Node:
 
         store = await self._open_store()
         listen = paths.address(self._settings, self._settings.roles.repo_listen)
-        servants = [servant for dialect in self._dialects for servant in dialect.repo_servants(store)]
-        server = RpcServer(listen, [(Store, store)], None, self._settings.rpc, servants)
+        server = RpcServer(listen, [(Store, store)], None, self._settings.rpc)
         await self._start_rpc("repo", server)
 
     async def _logic(self) -> None:
@@ -174,14 +174,8 @@ class Node:
             (Delivery, logic.delivery),
         ]
         listen = paths.address(self._settings, self._settings.roles.logic_listen)
-        servants = [
-            servant
-            for dialect in self._dialects
-            for servant in (
-                *dialect.logic_servants(logic.services, logic.delivery),
-                *dialect.link_servants(logic.link),
-            )
-        ]
+        parts = LogicParts(logic.services, logic.delivery, logic.link, store)
+        servants = [servant for dialect in self._dialects for servant in dialect.logic_servants(parts)]
         authenticate = logic.services.accounts.authenticate
         server = RpcServer(listen, services, logic.link, self._settings.rpc, servants, authenticate)
         await self._start_rpc("logic", server)
@@ -256,15 +250,11 @@ class Node:
         listen = self._settings.dialects.grpc_listen
         if listen is None:
             return
+        parts = LogicParts(logic.services, logic.delivery, logic.link, store)
         servants = [
             servant
             for dialect in self._dialects
-            for servant in (
-                *dialect.logic_servants(logic.services, logic.delivery),
-                *dialect.link_servants(logic.link),
-                *dialect.repo_servants(store),
-                *dialect.gateway_servants(gateway.downlink),
-            )
+            for servant in (*dialect.logic_servants(parts), *dialect.gateway_servants(gateway.downlink))
         ]
         authenticate = logic.services.accounts.authenticate
         address = paths.address(self._settings, listen)

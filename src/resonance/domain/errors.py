@@ -72,6 +72,7 @@ class Code(Enum):
     OWNER_MUST_STAY = CodeSpec("owner_must_stay", 409, False, "The owner cannot leave or be removed: transfer first.")
     APPROVAL_REQUIRED = CodeSpec("approval_required", 403, False, "An admin has to approve whoever joins.")
     GROUP_FULL = CodeSpec("group_full", 409, False, "The group has its maximum of members.")
+    APPEND_ONLY = CodeSpec("append_only", 409, False, "Stored messages are neither changed nor deleted.")
     MUTED = CodeSpec("muted", 403, False, "The sender is muted in this conversation.")
     LIMIT_REACHED = CodeSpec("limit_reached", 409, False, "A limit on how many of these one may have is reached.")
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -31,6 +32,22 @@ if TYPE_CHECKING:
     from resonance.services import LogicServices
     from resonance.services.delivery import Delivery
     from resonance.services.link import LinkService
+
+
+@dataclass(frozen=True, slots=True)
+class LogicParts:
+    """What the servants on logic are made of.
+
+    Attributes:
+        services: the use cases, which know who may do what: every change goes by them.
+        link: for gateways of the other system, which say who is connected to them.
+        store: for reads in nobody's name, which only services may ask for.
+    """
+
+    services: LogicServices
+    delivery: Delivery
+    link: LinkService
+    store: Store
 
 
 class Dialect(ABC):
@@ -59,16 +76,8 @@ class Dialect(ABC):
     def door(self) -> Door:
         """Return its WebSocket half. Called once."""
 
-    def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
-        """Return the gRPC services that logic offers by this system's names."""
-        return ()
-
-    def link_servants(self, link: LinkService) -> Sequence[Servant]:
-        """Return the gRPC services that logic offers to gateways of this system, which say who is connected to them."""
-        return ()
-
-    def repo_servants(self, store: Store) -> Sequence[Servant]:
-        """Return the gRPC services that repo offers by this system's names."""
+    def logic_servants(self, logic: LogicParts) -> Sequence[Servant]:
+        """Return the gRPC services that logic offers by this system's names: to its services and its gateways."""
         return ()
 
     def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:

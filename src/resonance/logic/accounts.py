@@ -15,7 +15,7 @@ from resonance.logic.passwords import Passwords
 from resonance.logic.seams import Clock, PresenceView
 from resonance.logic.tokens import Signer, TokenKind
 from resonance.ports.store import Store
-from resonance.services.accounts import Accounts, Login, Registration, Tokens
+from resonance.services.accounts import Accounts, Login, NewAccount, Registration, Tokens
 
 MAX_USERS = 100
 MAX_PRESENCE = 500
@@ -49,6 +49,20 @@ class AccountsLogic(Accounts):
 
     async def register(self, registration: Registration) -> Tokens:
         return await self._logins.register(registration)
+
+    async def create_user(self, account: NewAccount) -> User:
+        return await self._logins.create(account)
+
+    async def verify_password(self, user_id: str, password: str) -> bool:
+        try:
+            found = await self._logins.prove(check_handle(user_id), password)
+        except ServiceError as error:
+            if error.code is Code.WRONG_CREDENTIALS:
+                return False
+            raise
+        if found.status is not UserStatus.ACTIVE:
+            raise ServiceError(Code.USER_DISABLED)
+        return True
 
     async def login(self, login: Login) -> Tokens:
         return await self._logins.login(login)

@@ -13,13 +13,13 @@ from resonance.domain.ids import UserId, check_handle, check_new_handle
 from resonance.domain.model import Credentials, Device, DeviceState, NewUser, Platform, User, UserKind, UserStatus
 from resonance.logic import checks
 from resonance.logic.devices import Devices
-from resonance.logic.passwords import Passwords
+from resonance.logic.passwords import Passwords, check_hash
 from resonance.logic.seams import Clock
 from resonance.logic.throttle import LoginThrottle, Throttle, address_key
 from resonance.logic.tokens import Claims, Signer, TokenKind
 from resonance.observe import metrics
 from resonance.ports.store import NewDevice, Store
-from resonance.services.accounts import Login, Registration, Tokens
+from resonance.services.accounts import Login, NewAccount, Registration, Tokens
 
 _WRONG = "user or password is wrong"
 
@@ -78,6 +78,21 @@ class Logins:
                 )
             )
             return await self._open(user, platform, device_name, wish.dialect)
+
+    async def create(self, wish: NewAccount) -> User:
+        """Create an account with a hash that a service has made (`Accounts.create_user`)."""
+        invitation = self._admission("")
+        user_id = check_new_handle(wish.user_id)
+        return await self._store.create_user(
+            NewUser(
+                user_id,
+                checks.check_name(wish.nickname or user_id, "nickname", checks.MAX_NICKNAME),
+                check_hash(wish.password_hash),
+                avatar=checks.check_avatar(wish.avatar),
+                first_is_admin=self._config.first_is_admin,
+                invitation=invitation,
+            )
+        )
 
     async def login(self, wish: Login) -> Tokens:
         """Check a password and record a device (`Accounts.login`)."""

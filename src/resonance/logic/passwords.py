@@ -6,6 +6,7 @@ A hash takes tens of milliseconds and the configured memory, so both the threads
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -22,6 +23,14 @@ MAX_WAITING = 256
 """Hashes waiting for a thread; more logins are refused as busy."""
 LONGEST = 1024
 """Characters of a password that is looked at at all, so that a lowered `password_max` locks nobody out."""
+
+MAX_COST = 1 << 20
+"""KiB times passes of a hash that was made elsewhere: about a second."""
+_PHC = re.compile(
+    r"\$argon2id\$v=19\$m=(?P<memory>\d{1,7}),t=(?P<passes>\d{1,3}),p=(?P<lanes>\d{1,2})"
+    r"\$(?P<salt>[A-Za-z0-9+/]{11,64})\$(?P<digest>[A-Za-z0-9+/]{22,86})",
+    re.ASCII,
+)
 
 T = TypeVar("T")
 
@@ -89,6 +98,20 @@ class Passwords:
             return await asyncio.wrap_future(self._pool.submit(job))
         finally:
             self._waiting -= 1
+
+
+def check_hash(given: str, field: str = "password_hash") -> str:
+    """Return a hash that was made elsewhere, or refuse it: argon2id, version 19, in the PHC format, of a bounded cost.
+
+    Anything else could not be compared, or would let its maker decide how long our threads are busy.
+    """
+    found = _PHC.fullmatch(given)
+    if found is None or any(len(found[part]) % 4 == 1 for part in ("salt", "digest")):
+        raise invalid(field, f"{field} is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$salt$hash); no other is stored")
+    memory, passes, lanes = (int(found[part]) for part in ("memory", "passes", "lanes"))
+    if not (passes and lanes and 8 * lanes <= memory and memory * passes <= MAX_COST):
+        raise invalid(field, f"{field} has m={memory}, t={passes}, p={lanes}: m × t up to {MAX_COST} KiB are allowed")
+    return given
 
 
 def _prepare(password: str, field: str, longest: int) -> str:

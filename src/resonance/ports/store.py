@@ -57,8 +57,8 @@ from resonance.domain.model import (
 
 MAX_TRANSACTION_MS = 30_000
 STALLED_TRANSACTION_MS = 5_000
-"""A transaction whose process says nothing for so long is undone by the server, where it can (MySQL cannot): that process
-stands still, and what it has locked holds up all others.
+"""A transaction whose process says nothing for so long is undone by the server, where it can (MySQL cannot): that
+process stands still, and what it has locked holds up all others.
 """
 
 
@@ -470,6 +470,16 @@ class Store(ABC):
     @abstractmethod
     async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
         """Return entries of [begin, end], ascending, for delivery: nobody's window is applied."""
+
+    @abstractmethod
+    async def entry(self, message_id: int) -> Entry | None:
+        """Return the entry with this id, or None; nobody's window is applied."""
+
+    @abstractmethod
+    async def entries_by_key(self, client_msg_id: str, sender: str, limit: int) -> list[Entry]:
+        """Return the entries that are stored under a key, of `sender` or of anybody (""), at most `limit`, by sender;
+        nobody's window is applied.
+        """
 
     @abstractmethod
     async def heads(self, user_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:

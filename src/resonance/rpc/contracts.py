@@ -65,7 +65,7 @@ CONTRACTS: dict[object, Contract] = {
             """
             info users credentials search_users list_users devices device_states relation friends blocked
             friend_requests friend_edges states join_requests members audience conversation conversations find_keys
-            read_entries entries heads readers sync read_inbox outbox consumer_position parked
+            read_entries entries entry entries_by_key heads readers sync read_inbox outbox consumer_position parked
             """  # read_inbox fills the inbox before it reads, which finds nothing to do the second time
         ),
         keyed=_names("lease_worker append open_single ensure_open"),
@@ -84,7 +84,8 @@ CONTRACTS: dict[object, Contract] = {
         keyed=_names(""),
         once=_names(
             """
-            register login refresh logout change_password revoke_device set_disabled create_invitation update_profile
+            register create_user verify_password login refresh logout change_password revoke_device set_disabled
+            create_invitation update_profile
             """
         ),
     ),

@@ -31,6 +31,16 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account that a service brings along. `password_hash` is argon2id (`Accounts.create_user`)."""
+
+    user_id: str
+    password_hash: str
+    nickname: str = ""
+    avatar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A wish to log in. `address` is the client's IP, for throttling; `dialect` as in `Registration`."""
 
@@ -60,6 +70,25 @@ class Accounts(ABC):
     async def register(self, registration: Registration) -> Tokens:
         """Create an account and log in. Raises INVALID_ARGUMENT, USER_EXISTS, REGISTRATION_CLOSED,
         INVITATION_INVALID, RATE_LIMITED.
+        """
+
+    @abstractmethod
+    async def create_user(self, account: NewAccount) -> User:
+        """Create an account whose password a service has hashed, and log nobody in.
+
+        The hash is argon2id's, version 19, in the PHC format, of at most 1 GiB times passes; it is replaced by one
+        of our own cost at the first login. For services: a client would choose weak ones.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT, USER_EXISTS, REGISTRATION_CLOSED, INVITATION_INVALID.
+        """
+
+    @abstractmethod
+    async def verify_password(self, user_id: str, password: str) -> bool:
+        """Say whether a password is right, and log nobody in; failures count as failed logins. For services.
+
+        Raises:
+            ServiceError: USER_DISABLED (the password is right), RATE_LIMITED, BUSY.
         """
 
     @abstractmethod

@@ -215,6 +215,24 @@ class AppendSuite:
             first._replace(status=DUPLICATE),
         ]
 
+    async def test_an_entry_is_found_by_its_id_whoever_may_see_it(self, store: Store) -> None:
+        chat = await single(store)
+        await store.append([item(chat, "anna", "a"), item(chat, "bert", "b")])
+        for entry in await store.entries(chat.id, 1, 2):
+            assert await store.entry(entry.message_id) == entry
+        for unknown in (0, -1, 2**63 - 1):
+            assert await store.entry(unknown) is None
+
+    async def test_entries_are_found_by_key(self, store: Store) -> None:
+        chat = await single(store)
+        await store.append([item(chat, "bert", "k"), item(chat, "anna", "k"), item(chat, "anna", "K")])
+        first, second, _ = await store.entries(chat.id, 1, 3)
+        assert await store.entries_by_key("k", "", 9) == [second, first], "by sender; keys differ by case"
+        assert await store.entries_by_key("k", "", 1) == [second]
+        assert await store.entries_by_key("k", "bert", 9) == [first]
+        assert await store.entries_by_key("k", "Bert", 9) == []
+        assert await store.entries_by_key("", "", 9) == []
+
     async def test_an_empty_batch_changes_nothing(self, store: Store) -> None:
         assert await store.append([]) == ([], 0, 0)
 

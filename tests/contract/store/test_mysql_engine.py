@@ -342,7 +342,7 @@ async def test_a_migration_that_was_cut_off_is_ended(
     indexes = await tx.all(
         "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = database()"
     )
-    assert {"entries_by_key", "inbox_by_entry", "members_by_user", "friends_by_change"} <= {
+    assert {"entries_by_key", "entries_by_id", "inbox_by_entry", "members_by_user", "friends_by_change"} <= {
         row["index_name"] for row in indexes
     }
 

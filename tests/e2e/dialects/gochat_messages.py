@@ -96,6 +96,40 @@ BatchGetUnreadCountsRequest: user_id=1, repeated string conversation_ids=2
 UnreadEntry: key=1, int64 value=2
 BatchGetUnreadCountsResponse: repeated UnreadEntry unread_counts=1
 OnlineStatus: user_id=1, bool is_online=2, gateway_id=3, int64 last_seen=4, client_info=5
+CreateUserRequest: username=1 password_hash=2 nickname=3 avatar_url=4
+CreateUserResponse: User user=1
+VerifyPasswordRequest: user_id=1 password=2
+VerifyPasswordResponse: bool valid=1
+SaveMessageRequest: message_id=1 conversation_id=2 sender_id=3, int32 message_type=4, content=5, int64 seq_id=6, client_msg_id=7 extra=8
+SaveMessageResponse: Message message=1
+GetMessageRequest: message_id=1
+GetMessageResponse: Message message=1
+GenerateSeqIDRequest: conversation_id=1
+GenerateSeqIDResponse: int64 seq_id=1
+CheckMessageIdempotencyRequest: client_msg_id=1, int64 ttl_seconds=2, sender_id=20
+CheckMessageIdempotencyResponse: bool exists=1, existing_message_id=2
+DeleteMessageRequest: message_id=1 operator_id=2 reason=3
+DeleteMessageResponse: bool success=1
+CreateGroupRequest: group_id=1 name=2 owner_id=3 avatar_url=4 description=5
+CreateGroupResponse: Group group=1
+UpdateGroupRequest: group_id=1 name=2 avatar_url=3 description=4, repeated string update_mask=5
+UpdateGroupResponse: Group group=1
+AddGroupMemberRequest: group_id=1 user_id=2, int32 role=3
+AddGroupMemberResponse: GroupMember member=1
+RemoveGroupMemberRequest: group_id=1 user_id=2
+RemoveGroupMemberResponse: bool success=1
+GetMembersOnlineStatusRequest: repeated string user_ids=1
+GetMembersOnlineStatusResponse: repeated OnlineStatus statuses=1
+UpdateMemberRoleRequest: group_id=1 user_id=2, int32 new_role=3
+UpdateMemberRoleResponse: bool success=1
+SetUserOnlineRequest: user_id=1 gateway_id=2 client_info=3
+SetUserOnlineResponse: bool success=1, OnlineStatus status=2
+SetUserOfflineRequest: user_id=1 gateway_id=2
+SetUserOfflineResponse: bool success=1
+UpdateHeartbeatRequest: user_id=1 gateway_id=2
+UpdateHeartbeatResponse: bool success=1, int64 last_seen=2
+CleanupExpiredStatusRequest: int64 expired_before=1, int32 batch_size=2
+CleanupExpiredStatusResponse: int64 cleaned_count=1
 GetUserOnlineStatusRequest: user_id=1
 GetUserOnlineStatusResponse: OnlineStatus status=1
 GetUsersOnlineStatusRequest: repeated string user_ids=1

@@ -14,33 +14,13 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.dialects.client import PASSWORD
-from tests.e2e.dialects.gochat_client import GoChatClient, api
-from tests.e2e.dialects.gochat_messages import LOGIC, OWN, REPO
-from tests.e2e.dialects.scenarios import clients
+from tests.e2e.dialects.gochat_client import api
+from tests.e2e.dialects.gochat_services import Services, people, refused
 from tests.e2e.servers import Deployment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENVIRONMENT = {"RESONANCE_DIALECTS__GRPC_LISTEN": "127.0.0.1:0"}
-
-PACKAGES = {"im.logic.v1": LOGIC, "im.repo.v1": REPO, "resonance.gochat.v1": OWN}
-
-
-class Services:
-    """A caller of one role's services."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._channel = channel
-
-    async def call(self, method: str, /, _token: str = "", **fields: Any) -> Any:
-        """Call `package.Service/Method`."""
-        service, _, name = method.partition("/")
-        classes = PACKAGES[service.rpartition(".")[0]]
-        stub: Any = self._channel.unary_unary(
-            f"/{method}", classes[f"{name}Request"].SerializeToString, classes[f"{name}Response"].FromString
-        )
-        metadata = (("authorization", f"Bearer {_token}"),) if _token else ()
-        return await stub(classes[f"{name}Request"](**fields), metadata=metadata, timeout=20)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -50,7 +30,8 @@ async def roles(deployment: Deployment) -> AsyncIterator[dict[str, Services]]:
         addresses = dict.fromkeys(("logic", "repo", "gateway"), deployment.logic.addresses["grpc"])
     else:
         found = deployment.processes
-        addresses = {"logic": found["logic"].addresses["logic"], "repo": found["repo"].addresses["repo"]}
+        # what GoChat's services ask its repo for, they ask our logic for, too
+        addresses = dict.fromkeys(("logic", "repo"), found["logic"].addresses["logic"])
         addresses["gateway"] = found["gateway"].addresses["grpc"]
     channels = {role: grpc.aio.insecure_channel(address) for role, address in addresses.items()}
     yield {role: Services(channel) for role, channel in channels.items()}
@@ -59,17 +40,6 @@ async def roles(deployment: Deployment) -> AsyncIterator[dict[str, Services]]:
 
 
 Roles = dict[str, Services]
-
-
-async def people(deployment: Deployment, *names: str) -> list[GoChatClient]:
-    made: list[GoChatClient] = await clients(GoChatClient, deployment.url, *names)
-    return made
-
-
-async def refused(call: Any, status: grpc.StatusCode) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await call
-    assert refusal.value.code() is status
 
 
 async def test_the_life_of_a_login(deployment: Deployment, roles: Roles) -> None:

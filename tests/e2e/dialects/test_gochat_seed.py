@@ -48,6 +48,7 @@ async def people(deployment: Deployment, *names: str) -> list[Person]:
         person = Person(deployment.url, f"{name}{secrets.token_hex(3)}")
         wish = {"username": person.name, "password": PASSWORD, "nickname": name, "avatar_url": ""}
         tokens = await person.call("POST", "/auth/register", wish)
+        assert tokens.items() >= {"id": person.name, "username": person.name, "nickname": name}.items()
         assert tokens["user"].items() >= {"id": person.name, "username": person.name, "nickname": name}.items()
         login = await person.call("POST", "/auth/login", {"username": person.name, "password": PASSWORD})
         person.token, person.refresh_token = login["access_token"], login["refresh_token"]
@@ -90,6 +91,21 @@ async def test_conversations(deployment: Deployment) -> None:
         assert (read["read_seq"], read["unread_count"]) == (sent["seq"], 0)
 
 
+async def test_pages_by_number(deployment: Deployment) -> None:
+    (ann,) = await people(deployment, "ann")
+    groups = [(await ann.call("POST", "/groups", {"name": f"g{n}"}))["conversation_id"] for n in range(5)]
+    pages = []
+    for page in (1, 2, 3, 4):
+        listed = await ann.call("GET", f"/conversations?page={page}&page_size=2")
+        pages.append([one["conversation_id"] for one in listed["conversations"]])
+    assert [len(page) for page in pages] == [2, 2, 1, 0]
+    assert sorted(one for page in pages for one in page) == sorted(groups), (
+        "each once, so that whoever asks until there are none ends"
+    )
+    await ann.call("GET", "/conversations?page=0", status=400)
+    await ann.call("GET", "/conversations?page_size=201", status=400)
+
+
 async def test_groups(deployment: Deployment) -> None:
     ann, bob, cid = await people(deployment, "ann", "bob", "cid")
     group = (await ann.call("POST", "/groups", {"name": "trip", "user_ids": [bob.name]}))["group_id"]
@@ -97,6 +113,8 @@ async def test_groups(deployment: Deployment) -> None:
     await ann.call("POST", f"/groups/{group}/members", {"user_ids": [cid.name]})
     assert (await cid.call("GET", f"/groups/{group}"))["member_count"] == 3
     await cid.call("DELETE", f"/groups/{group}/members/{bob.name}", status=403)
+    await ann.call("DELETE", f"/groups/{group}/members/{cid.name}")
+    assert (await ann.call("POST", f"/groups/{group}/members", {"user_id": cid.name}))["added"] == [cid.name]
     await ann.call("DELETE", f"/groups/{group}/members/{cid.name}")
     assert (await bob.call("GET", f"/groups/{group}"))["member_count"] == 2
 

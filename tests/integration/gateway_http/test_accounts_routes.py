@@ -27,12 +27,13 @@ TOKENS_JSON = {
     "device_id": "device-1",
     "user": USER_JSON,
 }
+REGISTERED_JSON = TOKENS_JSON | {"id": "ann", "username": "ann", "nickname": "Ann"}
 
 
 async def test_register_takes_a_name_and_a_password(door: Door) -> None:
     door.accounts.register.return_value = TOKENS
     body = {"username": "ann", "password": "secret"}
-    assert await door.call("POST", "/api/v1/auth/register", json=body) == TOKENS_JSON
+    assert await door.call("POST", "/api/v1/auth/register", json=body) == REGISTERED_JSON
     door.accounts.register.assert_awaited_once_with(Registration("ann", "secret", address="192.0.2.1"))
 
 

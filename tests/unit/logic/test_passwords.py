@@ -11,7 +11,7 @@ import pytest
 from resonance.config.settings import AccountsConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.logic import passwords as module
-from resonance.logic.passwords import Passwords, Verdict
+from resonance.logic.passwords import Passwords, Verdict, check_hash
 
 CHEAP = AccountsConfig(hash_memory_kib=8, hash_time=1, hash_workers=1)
 
@@ -132,3 +132,43 @@ async def test_a_caller_that_left_frees_its_place(passwords: Passwords, monkeypa
     third = asyncio.ensure_future(passwords.hash("third"))
     gate.set()
     assert (await first, await third) == ("first", "third")
+
+
+SALT, DIGEST = "c2FsdHNhbHRzYWx0", "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+
+
+async def test_a_hash_made_elsewhere_is_kept_as_it_is(passwords: Passwords) -> None:
+    theirs = Passwords(CHEAP.model_copy(update={"hash_time": 3, "hash_memory_kib": 64}))
+    brought = check_hash(await theirs.hash("correct horse"))
+    verdict = await passwords.verify("correct horse", brought)
+    assert verdict.right
+    assert "m=8,t=1" in verdict.replacement, "the first login makes it one of ours"
+    assert not (await passwords.verify("correct mule", brought)).right
+    theirs.close()
+    await theirs.join()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "correct horse",
+        "$2b$12$abcdefghijklmnopqrstuv1234567890123456789012345678901",
+        f"$argon2i$v=19$m=64,t=3,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=16$m=64,t=3,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=3,p=1${SALT}",
+        f"$argon2id$v=19$m=64,t=3,p=1${SALT}${DIGEST}\n",
+        f"$argon2id$v=19$m=64,t=3,p=1${SALT}${DIGEST}aa",  # no base64: 45 characters
+        f"$argon2id$v=19$m=64,t=0,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=3,p=0${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=3,p=9${SALT}${DIGEST}",  # fewer than 8 KiB per lane
+        f"$argon2id$v=19$m=1048577,t=1,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=65536,t=17,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=٦٤,t=3,p=1${SALT}${DIGEST}",
+    ],
+)
+def test_other_hashes_are_not_stored(bad: str) -> None:
+    with pytest.raises(ServiceError) as refused:
+        check_hash(bad)
+    assert (refused.value.code, refused.value.field) == (Code.INVALID_ARGUMENT, "password_hash")
+    assert "correct horse" not in refused.value.message

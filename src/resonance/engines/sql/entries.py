@@ -73,6 +73,24 @@ async def entries(tx: Tx, conversation_id: str, begin: int, end: int) -> list[En
     return [entry_row(row) for row in rows]
 
 
+async def entry(tx: Tx, message_id: int) -> Entry | None:
+    """See `Store.entry`."""
+    row = await tx.one(f"SELECT {ENTRY} FROM entries WHERE message_id = :id", id=message_id)  # noqa: S608
+    return None if row is None else entry_row(row)
+
+
+async def entries_by_key(tx: Tx, client_msg_id: str, sender: str, limit: int) -> list[Entry]:
+    """See `Store.entries_by_key`."""
+    whose = "AND sender = :sender" if sender else ""
+    rows = await tx.all(
+        f"SELECT {ENTRY} FROM entries WHERE client_msg_id = :key {whose} ORDER BY sender LIMIT :limit",  # noqa: S608
+        key=client_msg_id,
+        limit=limit,
+        **({"sender": sender} if sender else {}),
+    )
+    return [entry_row(row) for row in rows]
+
+
 async def heads(tx: Tx, user_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
     """See `Store.heads`."""
     found: dict[str, int] = {}

@@ -189,6 +189,7 @@ entries = Table(
     Column("ordinal", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index("entries_by_key", "client_msg_id", "sender", unique=True),
+    Index("entries_by_id", "message_id"),
 )
 """The logs. System entries have keys of the server's own (`~{message_id}`), so that one index serves all.
 

@@ -289,6 +289,12 @@ class SqlStore(Store):
     async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
         return await self._read(entries.entries, conversation_id, begin, end)
 
+    async def entry(self, message_id: int) -> Entry | None:
+        return await self._read(entries.entry, message_id)
+
+    async def entries_by_key(self, client_msg_id: str, sender: str, limit: int) -> list[Entry]:
+        return await self._read(entries.entries_by_key, client_msg_id, sender, limit)
+
     async def heads(self, user_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
         return await self._read(entries.heads, user_id, conversation_ids)
 

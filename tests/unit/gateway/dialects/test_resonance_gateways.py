@@ -11,8 +11,8 @@ from resonance._proto.logic.v1 import presence_pb2 as pb
 from resonance.config.settings import Rpc
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route
-from resonance.gateway.dialects.resonance import gateways
-from resonance.gateway.dialects.resonance.gateways import Gateways
+from resonance.gateway.dialects.resonance.gateways import SILENCE_S, tell
+from resonance.gateway.foreign_gateways import Gateways
 from resonance.services.link import (
     DownFrame,
     Hello,
@@ -86,15 +86,19 @@ def offline(*names: str) -> list[pb.UserOffline]:
     return [pb.UserOffline(username=name) for name in names]
 
 
+def known_by(link: Link, **settings: float) -> Gateways:
+    return Gateways("resonance", link, Rpc(**settings), SILENCE_S)
+
+
 @pytest.fixture
 def link() -> Link:
     return Link()
 
 
 async def test_users_come_and_go(link: Link) -> None:
-    gateway = Gateways(link, Rpc()).named("gw-1")
-    await gateway.tell(online("ann", "bob"), [])
-    await gateway.tell(online("ann", "cid"), offline("bob", "nobody"))
+    gateway = known_by(link).named("gw-1")
+    await tell(gateway, online("ann", "bob"), [])
+    await tell(gateway, online("ann", "cid"), offline("bob", "nobody"))
     (session,) = link.sessions
     assert session.users == {"ann", "cid"}
     assert {route.address for route in session.routes.values()} == {"192.0.2.7"}
@@ -103,27 +107,27 @@ async def test_users_come_and_go(link: Link) -> None:
 
 
 async def test_a_name_that_is_none_changes_nothing(link: Link) -> None:
-    gateway = Gateways(link, Rpc()).named("gw-1")
+    gateway = known_by(link).named("gw-1")
     with pytest.raises(ServiceError) as refused:
-        await gateway.tell(online("ann", "b c"), [])
+        await tell(gateway, online("ann", "b c"), [])
     assert refused.value.field == "username"
     assert link.sessions == []
 
 
 async def test_after_a_broken_link_everybody_is_told_again(link: Link) -> None:
-    gateway = Gateways(link, Rpc()).named("gw-1")
-    await gateway.tell(online("ann"), [])
+    gateway = known_by(link).named("gw-1")
+    await tell(gateway, online("ann"), [])
     link.sessions[0].end()
-    await gateway.tell(online("bob"), [])
+    await tell(gateway, online("bob"), [])
     assert link.sessions[1].users == {"ann", "bob"}
     gateway.cut()
     assert [session.gone.is_set() for session in link.sessions] == [False, True]
 
 
 async def test_who_waits_for_a_link_that_ends_is_told(link: Link) -> None:
-    gateway = Gateways(link, Rpc()).named("gw-1")
+    gateway = known_by(link).named("gw-1")
     link.silent = True
-    waiting = asyncio.create_task(gateway.tell(online("ann"), []))
+    waiting = asyncio.create_task(tell(gateway, online("ann"), []))
     await asyncio.sleep(0)
     link.sessions[0].end()
     with pytest.raises(ServiceError) as refused:
@@ -131,25 +135,25 @@ async def test_who_waits_for_a_link_that_ends_is_told(link: Link) -> None:
     assert refused.value.code is Code.UNAVAILABLE
 
 
-async def test_a_link_is_kept_alive_until_the_gateway_was_silent(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = Gateways(link, Rpc(heartbeat=0.01))
+async def test_a_link_is_kept_alive_until_the_gateway_was_silent(link: Link) -> None:
+    known = known_by(link, heartbeat=0.01)
     gateway = known.named("gw-1")
-    await gateway.tell(online("ann"), [])
+    await tell(gateway, online("ann"), [])
     (session,) = link.sessions
     session.beaten.clear()
     await session.beaten.wait()
-    monkeypatch.setattr(gateways, "SILENCE_S", 0.0)
+    gateway.silence = 0.0
     async with asyncio.timeout(10):
         await session.gone.wait()
-    await gateway.tell(online("bob"), [])
+    await tell(gateway, online("bob"), [])
     assert link.sessions[1].users == {"bob"}, "whom it told of before the silence is offline"
     gateway.cut()
 
 
 async def test_a_gateway_that_is_over_is_forgotten(link: Link) -> None:
-    known = Gateways(link, Rpc(lease=1e-9))
+    known = known_by(link, lease=1e-9)
     gateway = known.named("gw-1")
-    await gateway.tell(online("ann"), [])
+    await tell(gateway, online("ann"), [])
     gateway.cut()
     known.named("gw-2")
     assert known.named("gw-1") is not gateway
@@ -158,5 +162,5 @@ async def test_a_gateway_that_is_over_is_forgotten(link: Link) -> None:
 @pytest.mark.parametrize("gateway_id", ["", "x" * 129, "a\n"])
 def test_what_is_no_gateway(link: Link, gateway_id: str) -> None:
     with pytest.raises(ServiceError) as refused:
-        Gateways(link, Rpc()).named(gateway_id)
+        known_by(link).named(gateway_id)
     assert refused.value.field == "gateway_id"

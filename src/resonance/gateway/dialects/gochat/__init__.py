@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from resonance.gateway.dialect import Dialect
+from resonance.gateway.dialect import Dialect, LogicParts
 
 if TYPE_CHECKING:
     from fastapi import Response
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from resonance.domain.errors import ServiceError
     from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
-    from resonance.ports.store import Store
     from resonance.rpc.foreign import Servant
-    from resonance.services import LogicServices
-    from resonance.services.delivery import Delivery
 
 
 class GoChatDialect(Dialect):
@@ -44,26 +41,29 @@ class GoChatDialect(Dialect):
 
         return GoChatDoor(self.name)
 
-    def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
-        """Return what GoChat's services call on logic."""
+    def logic_servants(self, logic: LogicParts) -> Sequence[Servant]:
+        """Return what GoChat's services call on logic and on repo: both at logic, which alone may decide anything."""
         from resonance.domain.windows import History
-        from resonance.gateway.dialects.gochat.servants import logic, people
+        from resonance.gateway.dialects.gochat.servants import groups, messages, online, people, repo
+        from resonance.gateway.dialects.gochat.servants import logic as logic_names
+        from resonance.gateway.foreign_gateways import Gateways
 
+        services, store = logic.services, logic.store
+        history = History[self.settings.groups.history.upper()]
+        gateways = Gateways(self.name, logic.link, self.settings.rpc, online.TTL_S)
+        presence = online.OnlineStatusServant(gateways, logic.delivery)
         return (
-            logic.AuthServant(services),
-            logic.ConversationServant(services),
-            logic.GroupServant(services, History[self.settings.groups.history.upper()]),
-            logic.MessageServant(services),
+            logic_names.AuthServant(services),
+            logic_names.ConversationServant(services),
+            logic_names.GroupServant(services, history),
+            logic_names.MessageServant(services),
             people.UserServant(services),
-            people.OnlineStatusServant(services, delivery),
+            presence,
             people.FriendServant(services),
+            messages.MessageServant(services, store),
+            groups.GroupServant(services, store, presence, history),
+            repo.ConversationServant(store),
         )
-
-    def repo_servants(self, store: Store) -> Sequence[Servant]:
-        """Return what GoChat's services call on repo."""
-        from resonance.gateway.dialects.gochat.servants import repo
-
-        return (repo.MessageServant(store), repo.GroupServant(store), repo.ConversationServant(store))
 
     def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:
         """Return what GoChat's services call on a gateway."""

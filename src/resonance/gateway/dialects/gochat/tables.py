@@ -99,7 +99,8 @@ def iso(ms: int) -> str:
     """Return a time as this client reads it, "" for none."""
     if not ms:
         return ""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told = datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+    return told.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def words(entry: Entry) -> str:

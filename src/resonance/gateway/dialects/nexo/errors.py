@@ -46,6 +46,7 @@ NUMBERS: Mapping[Code, int] = MappingProxyType(
         Code.OWNER_MUST_STAY: 3008,
         Code.APPROVAL_REQUIRED: 1004,
         Code.GROUP_FULL: 1004,
+        Code.APPEND_ONLY: 1004,
         Code.MUTED: 1004,
         Code.LIMIT_REACHED: 1004,
         Code.RATE_LIMITED: 1006,

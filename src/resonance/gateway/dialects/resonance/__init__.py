@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from resonance.gateway.dialect import Dialect
+from resonance.gateway.dialect import Dialect, LogicParts
 
 if TYPE_CHECKING:
     from fastapi import Response
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
     from resonance.rpc.foreign import Servant
-    from resonance.services import LogicServices
-    from resonance.services.delivery import Delivery
-    from resonance.services.link import LinkService
 
 
 class ResonanceDialect(Dialect):
@@ -56,22 +53,20 @@ class ResonanceDialect(Dialect):
         codec = ResonanceCodec(SessionIds(self.settings.dialects.resonance_room))
         return Door(self.name, codec, examples=EXAMPLES)
 
-    def logic_servants(self, services: LogicServices, delivery: Delivery) -> Sequence[Servant]:
-        """Return what Resonance's services call on logic."""
+    def logic_servants(self, logic: LogicParts) -> Sequence[Servant]:
+        """Return what Resonance's services and gateways call on logic."""
+        from resonance.gateway.dialects.resonance.gateways import SILENCE_S, GatewayOpsServant, PresenceServant
         from resonance.gateway.dialects.resonance.servants import AuthServant, ChatServant, SessionServant
+        from resonance.gateway.foreign_gateways import Gateways
 
+        gateways = Gateways(self.name, logic.link, self.settings.rpc, SILENCE_S)
         return (
-            ChatServant(services, self.settings),
-            AuthServant(services, self.settings),
-            SessionServant(services, self.settings),
+            ChatServant(logic.services, self.settings),
+            AuthServant(logic.services, self.settings),
+            SessionServant(logic.services, self.settings),
+            GatewayOpsServant(gateways),
+            PresenceServant(gateways),
         )
-
-    def link_servants(self, link: LinkService) -> Sequence[Servant]:
-        """Return what Resonance's gateways call on logic."""
-        from resonance.gateway.dialects.resonance.gateways import GatewayOpsServant, Gateways, PresenceServant
-
-        gateways = Gateways(link, self.settings.rpc)
-        return (GatewayOpsServant(gateways), PresenceServant(gateways))
 
     def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:
         """Return what Resonance's services call on a gateway."""

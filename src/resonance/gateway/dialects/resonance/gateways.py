@@ -1,163 +1,30 @@
-"""Gateways of Resonance's own that tell logic who is connected to them; each is a link to logic, like one of ours.
-
-What logic pushes down such a link goes nowhere: those gateways are pushed to by services of their own system. Their
-users are online, for presence and for deciding whom an offline push is for.
-"""
+"""What Resonance's own gateways ask logic: to take note of who is connected to them."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
 from typing import ClassVar
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from resonance._proto.logic.v1 import presence_pb2 as pb
-from resonance.config.settings import Rpc
-from resonance.domain.errors import Code, ServiceError, invalid
+from resonance.domain.errors import ServiceError
 from resonance.domain.ids import check_handle
-from resonance.domain.model import Platform, Route
+from resonance.gateway.foreign_gateways import Gateway, Gateways
 from resonance.rpc.foreign import Call, Servant
-from resonance.services.link import DownFrame, Hello, LinkService, LinkSession, RouteAck, RouteDelta, UpBeat, Welcome
 
 SILENCE_S = 86_400.0
 """After how much silence a gateway without a stream has nobody online any more; Resonance's routes lived as long."""
 
-_WELCOME = 0
-"""The number of what waits for the welcome; deltas are numbered from 1."""
 
+async def tell(gateway: Gateway, online: Iterable[pb.UserOnline], offline: Iterable[pb.UserOffline]) -> None:
+    """Take note of users who came and went.
 
-class Gateway:
-    """One gateway, its users as routes of a link. The link is opened by what it tells first, and again when it broke.
-
-    Attributes:
-        streams: how many streams it tells by.
+    Raises:
+        ServiceError: INVALID_ARGUMENT for a name that is none, and nothing is done; as `Gateway.tell`.
     """
-
-    def __init__(self, gateway_id: str, link: LinkService, settings: Rpc) -> None:
-        self.streams = 0
-        # never the id of one of our own gateways, which are called alike
-        self._name = f"resonance:{gateway_id}"
-        self._link = link
-        self._settings = settings
-        self._routes: dict[str, Route] = {}
-        self._session: LinkSession | None = None
-        # numbers of the last connection, delta and beat
-        self._connection = self._delta = self._beats = 0
-        # what callers wait for, by the delta's number
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        # when it told something last, and when its last stream ended (None while there is one, or never was)
-        self._heard = asyncio.get_running_loop().time()
-        self._gone_at: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def tell(self, online: Iterable[pb.UserOnline], offline: Iterable[pb.UserOffline]) -> None:
-        """Take note of users who came and went, and return when logic knows.
-
-        Raises:
-            ServiceError: INVALID_ARGUMENT for a name that is none, and nothing is done; UNAVAILABLE when logic ends.
-        """
-        arrived = {check_handle(user.username, "username"): user.remote_ip for user in online}
-        gone = [check_handle(user.username, "username") for user in offline]
-        if self.over():
-            self._routes.clear()
-        self._heard, self._gone_at = asyncio.get_running_loop().time(), None
-        opened = [self._route(user, address) for user, address in arrived.items() if user not in self._routes]
-        self._routes |= {route.user_id: route for route in opened}
-        closed = [route.connection for user in gone if (route := self._routes.pop(user, None))]
-        if self._session is None:
-            await self._open()
-        elif opened or closed:
-            self._delta += 1
-            await self._ask(self._session, RouteDelta(self._delta, opened, closed), self._delta)
-
-    def over(self) -> bool:
-        """Say whether its users are offline by now: it was silent for a day, or without its stream for a lease."""
-        now = asyncio.get_running_loop().time()
-        if self._gone_at is not None:
-            return now - self._gone_at > self._settings.lease
-        return not self.streams and now - self._heard > SILENCE_S
-
-    def cut(self) -> None:
-        """Its last stream ended: logic keeps its users for a lease."""
-        self._gone_at = asyncio.get_running_loop().time()
-        self._unlink()
-
-    def _route(self, user_id: str, address: str) -> Route:
-        """Return a new connection. It has no device of ours, so logic would have it ended; that is not ours to do."""
-        self._connection += 1
-        return Route(user_id, self._connection, Platform.UNKNOWN, "", address)
-
-    async def _open(self) -> None:
-        """Link, with everybody who is connected."""
-        session = self._session = self._link.open(self._take, self._ended)
-        self._timer = asyncio.get_running_loop().call_later(self._settings.heartbeat, self._beat)
-        hello = Hello(self._name, time.time_ns() // 1_000_000, "", 0, list(self._routes.values()))
-        await self._ask(session, hello, _WELCOME)
-
-    async def _ask(self, session: LinkSession, frame: Hello | RouteDelta, number: int) -> None:
-        """Send a frame and wait for its answer."""
-        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
-        try:
-            session.receive(frame)
-            await waiting
-        finally:
-            self._waiting.pop(number, None)
-
-    def _beat(self) -> None:
-        """Tell logic that the gateway lives, as long as it seems to."""
-        if self._session is None:
-            return
-        if self.over():
-            self._unlink()
-            return
-        self._timer = asyncio.get_running_loop().call_later(self._settings.heartbeat, self._beat)
-        self._beats += 1
-        self._session.receive(UpBeat(self._beats))
-
-    def _unlink(self) -> None:
-        if self._session is not None:
-            self._session.lost()
-        self._ended()
-
-    def _take(self, frame: DownFrame) -> None:
-        """Take what logic says: only what somebody waits for is of use here."""
-        number = _WELCOME if isinstance(frame, Welcome) else frame.number if isinstance(frame, RouteAck) else None
-        waiting = None if number is None else self._waiting.get(number)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
-
-    def _ended(self) -> None:
-        """The link is over: nobody will be answered any more."""
-        self._session = None
-        if self._timer is not None:
-            self._timer.cancel()
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ServiceError(Code.UNAVAILABLE, "the link to logic has ended: tell it again"))
-
-
-class Gateways:
-    """The gateways that have told something, by their ids."""
-
-    def __init__(self, link: LinkService, settings: Rpc) -> None:
-        self._link = link
-        self._settings = settings
-        self._known: dict[str, Gateway] = {}
-
-    def named(self, gateway_id: str) -> Gateway:
-        """Return a gateway.
-
-        Raises:
-            ServiceError: INVALID_ARGUMENT for what is no id.
-        """
-        if not 1 <= len(gateway_id) <= 128 or not gateway_id.isprintable():
-            raise invalid("gateway_id", f"{gateway_id[:80]!r} is no gateway: 1 to 128 printable characters are")
-        if gateway_id not in self._known:
-            self._known = {known: gateway for known, gateway in self._known.items() if not gateway.over()}
-            self._known[gateway_id] = Gateway(gateway_id, self._link, self._settings)
-        return self._known[gateway_id]
+    came = {check_handle(user.username, "username"): user.remote_ip for user in online}
+    await gateway.tell(came, [check_handle(user.username, "username") for user in offline])
 
 
 class GatewayOpsServant(Servant):
@@ -183,8 +50,10 @@ class GatewayOpsServant(Servant):
                         gateway.streams += 1
                         streaming.add(gateway)
                     event = request.WhichOneof("event")
-                    await gateway.tell(
-                        [request.online] if event == "online" else [], [request.offline] if event == "offline" else []
+                    await tell(
+                        gateway,
+                        [request.online] if event == "online" else [],
+                        [request.offline] if event == "offline" else [],
                     )
                 except ServiceError as refusal:
                     error = refusal.message
@@ -214,7 +83,7 @@ class PresenceServant(Servant):
             user for user in request.offline_batch if user.username not in came or user.timestamp > came[user.username]
         ]
         try:
-            await self._gateways.named(request.gateway_id).tell(online, offline)
+            await tell(self._gateways.named(request.gateway_id), online, offline)
         except ServiceError as refusal:
             return pb.SyncStatusResponse(seq_id=request.seq_id, error=refusal.message)
         return pb.SyncStatusResponse(seq_id=request.seq_id)

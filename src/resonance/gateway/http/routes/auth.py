@@ -15,9 +15,11 @@ from resonance.gateway.http.schemas.users import (
     PasswordBody,
     RefreshBody,
     RegisterBody,
+    RegisteredOut,
     TokensOut,
     device_out,
     login,
+    registered_out,
     registration,
     tokens_out,
 )
@@ -36,9 +38,9 @@ admin_router = api_router("/api/v1/admin", "admin")
     summary="Create an account and log in",
     responses=refusals(Code.USER_EXISTS, Code.REGISTRATION_CLOSED, Code.INVITATION_INVALID, authenticated=False),
 )
-async def register(body: RegisterBody, accounts: AccountsOf, address: AddressOf) -> TokensOut:
+async def register(body: RegisterBody, accounts: AccountsOf, address: AddressOf) -> RegisteredOut:
     """The handle can never be changed; the nickname can."""
-    return tokens_out(await accounts.register(registration(body, address)))
+    return registered_out(await accounts.register(registration(body, address)))
 
 
 @router.post(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from resonance.domain.errors import Code, invalid
 from resonance.gateway.http.context import CallerOf, ConversationsOf, MessagesOf
+from resonance.gateway.http.listing import numbered_page
 from resonance.gateway.http.refusals import refusals
-from resonance.gateway.http.routes.params import Cursor, Limit200, Limit500, SeqQuery
+from resonance.gateway.http.routes.params import Cursor, Limit200, Limit500, PageNumber, PageSize, SeqQuery
 from resonance.gateway.http.schemas.conversations import (
     ConversationOut,
     ConversationsOut,
@@ -36,15 +37,23 @@ router = api_router("/api/v1/conversations", "conversations")
 
 
 @router.get("", operation_id="list_conversations", summary="The caller's conversations", responses=refusals())
-async def page(
+async def list_conversations(
     caller: CallerOf,
     conversations: ConversationsOf,
     cursor: Cursor = "",
     limit: Limit200 = 50,
     with_last: bool = True,
+    page: PageNumber = 1,
+    page_size: PageSize = None,
 ) -> ConversationsOut:
-    """Pinned first, then the latest changed; with the last message unless `with_last` is false."""
-    return conversations_out(await conversations.page(caller, cursor, limit, with_last))
+    """Pinned first, then the latest changed; with the last message unless `with_last` is false.
+
+    Pages go on by `cursor`, or by number: `page` and `page_size` (wire.md 3.2.1), which miss what moves meanwhile.
+    """
+    size = page_size or limit
+    if page == 1 or cursor:
+        return conversations_out(await conversations.page(caller, cursor, size, with_last))
+    return conversations_out(await numbered_page(conversations, caller, page, size, with_last=with_last))
 
 
 @router.post(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from resonance.domain.ids import group_conversation_id
 from resonance.domain.model import GroupSettings, JoinRequest, MemberPage, NewGroup, Role, User
@@ -54,10 +54,16 @@ class JoinBody(Body):
     message: str = Field("", validation_alias=AliasChoices("message", "reason"))
 
 
-class MembersBody(Body):
-    """Whom to bring in."""
+def _one_or_many(given: object) -> object:
+    return [given] if isinstance(given, str) else given
 
-    user_ids: list[str] = Field(min_length=1, max_length=1_000, validation_alias=AliasChoices("user_ids", "members"))
+
+class MembersBody(Body):
+    """Whom to bring in; `user_id` names a single one (wire.md 3.2.1)."""
+
+    user_ids: Annotated[list[str], BeforeValidator(_one_or_many)] = Field(
+        min_length=1, max_length=1_000, validation_alias=AliasChoices("user_ids", "members", "user_id")
+    )
 
 
 class RoleBody(Body):

@@ -107,6 +107,14 @@ class TokensOut(Body):
     user: UserOut
 
 
+class RegisteredOut(TokensOut):
+    """The login of a new account; who it is stands beside it, too (wire.md 3.2.1)."""
+
+    id: str
+    username: str
+    nickname: str
+
+
 class UsersOut(Body):
     """Accounts."""
 
@@ -206,6 +214,12 @@ def tokens_out(tokens: Tokens) -> TokensOut:
         device_id=tokens.device_id,
         user=user_out(tokens.user),
     )
+
+
+def registered_out(tokens: Tokens) -> RegisteredOut:
+    """Return a new account's JSON."""
+    user = tokens.user
+    return RegisteredOut(**dict(tokens_out(tokens)), id=user.id, username=user.id, nickname=user.nickname)
 
 
 def device_out(device: Device, current: str) -> DeviceOut:

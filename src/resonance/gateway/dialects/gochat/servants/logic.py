@@ -11,17 +11,16 @@ from resonance._proto.im.logic.v1 import auth_pb2 as auth
 from resonance._proto.im.logic.v1 import conversation_pb2 as conv
 from resonance._proto.im.logic.v1 import group_pb2 as grp
 from resonance._proto.im.logic.v1 import message_pb2 as msg
-from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
-from resonance.domain.model import GroupSettings, NewGroup, RequestStatus, Role, SendItem
+from resonance.domain.model import GroupSettings, NewGroup, RequestStatus, Role
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat.servants import values
-from resonance.gateway.dialects.gochat.tables import ROLES, kind_name
+from resonance.gateway.dialects.gochat.servants.sending import send
+from resonance.gateway.dialects.gochat.tables import ROLES
 from resonance.gateway.dialects.gochat.world import arrive
 from resonance.gateway.http.listing import conversation_views
 from resonance.gateway.http.schemas.fields import MAX_INT64
-from resonance.observe.trace import current_trace
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 from resonance.services.accounts import Login, Registration
@@ -281,21 +280,8 @@ class MessageServant(Servant):
         """Send; without a key a repetition is a new message."""
         caller = await call.user(request.user_id, "user_id")
         key = request.client_msg_id
-        item = SendItem(
-            ref=0,
-            connection=0,
-            sender=caller.user_id,
-            client_msg_id=check_client_key(key) if key else f"{SERVER_KEY_MARK}{secrets.token_hex(16)}",
-            conversation_id=request.conversation_id,
-            to_user="",
-            kind=parse_kind(kind_name(request.type)),
-            content=request.content,
-            extra="",
-            trace=current_trace(),
-        )
-        sent = await self._messages.send(caller, item)
-        if sent.code:
-            raise ServiceError(Code.of(sent.code), sent.error)
+        ours = check_client_key(key) if key else f"{SERVER_KEY_MARK}{secrets.token_hex(16)}"
+        sent = await send(self._messages, caller, ours, request.conversation_id, request.type, request.content)
         page = await self._messages.pull(caller, sent.conversation_id, sent.seq, sent.seq, 1)
         return msg.SendMessageResponse(message=values.message(page.entries[0]), client_msg_id=key)
 

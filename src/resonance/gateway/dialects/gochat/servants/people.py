@@ -12,9 +12,10 @@ from resonance.domain.errors import invalid
 from resonance.domain.ids import SYSTEM_USER
 from resonance.domain.model import Caller, Platform, RequestStatus, User, UserChanges
 from resonance.gateway.dialects.gochat.servants import values
+from resonance.gateway.dialects.gochat.world import settle
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
-from resonance.services.delivery import Delivery
+from resonance.services.accounts import NewAccount
 
 MAX_USERS = 100
 MAX_FRIENDS = 10_000
@@ -34,6 +35,21 @@ class UserServant(Servant):
 
     def __init__(self, services: LogicServices) -> None:
         self._accounts = services.accounts
+        self._services = services
+
+    async def create_user(self, request: repo.CreateUserRequest, call: Call) -> repo.CreateUserResponse:
+        """Make an account with the hash of a password: an argon2id one, as `Accounts.create_user` says."""
+        await call.service()
+        wish = NewAccount(request.username, request.password_hash, request.nickname, request.avatar_url)
+        made = await self._accounts.create_user(wish)
+        await settle(self._services, Caller(made.id, Platform.UNKNOWN, ""), new=True)
+        return repo.CreateUserResponse(user=values.repo_user(made))
+
+    async def verify_password(self, request: repo.VerifyPasswordRequest, call: Call) -> repo.VerifyPasswordResponse:
+        """Compare a password; an unknown user's is wrong. Too many wrong ones are refused for a while."""
+        await call.service()
+        right = await self._accounts.verify_password(request.user_id, request.password)
+        return repo.VerifyPasswordResponse(valid=right)
 
     async def get_user(self, request: repo.GetUserRequest, call: Call) -> repo.GetUserResponse:
         """Return a user."""
@@ -68,36 +84,6 @@ class UserServant(Servant):
     async def _user(self, user_id: str, call: Call) -> repo.User:
         await call.service()
         return values.repo_user(await self._accounts.user(_NOBODY, user_id))
-
-
-class OnlineStatusServant(Servant):
-    """`im.repo.v1.OnlineStatusService`, by the routes that logic has."""
-
-    service: ClassVar[ServiceDescriptor] = repo.DESCRIPTOR.services_by_name["OnlineStatusService"]
-
-    def __init__(self, services: LogicServices, delivery: Delivery) -> None:
-        self._accounts = services.accounts
-        self._delivery = delivery
-
-    async def get_user_online_status(
-        self, request: repo.GetUserOnlineStatusRequest, call: Call
-    ) -> repo.GetUserOnlineStatusResponse:
-        """Say whether a user is online."""
-        await call.service()
-        [status] = await self._statuses([request.user_id])
-        return repo.GetUserOnlineStatusResponse(status=status)
-
-    async def get_users_online_status(
-        self, request: repo.GetUsersOnlineStatusRequest, call: Call
-    ) -> repo.GetUsersOnlineStatusResponse:
-        """Say which of these users are online."""
-        await call.service()
-        return repo.GetUsersOnlineStatusResponse(statuses=await self._statuses(list(request.user_ids)))
-
-    async def _statuses(self, user_ids: list[str]) -> list[repo.OnlineStatus]:
-        """Return a state per user; which gateway somebody is on is ours to know."""
-        offline = set(await self._delivery.offline(user_ids))
-        return [repo.OnlineStatus(user_id=user_id, is_online=user_id not in offline) for user_id in user_ids]
 
 
 class FriendServant(Servant):
