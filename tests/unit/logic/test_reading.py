@@ -8,6 +8,7 @@ from resonance.domain.errors import Code
 from resonance.domain.ids import ConversationId
 from resonance.domain.model import Caller, NewEntry, NewGroup, SendAnswer, SendItem
 from resonance.domain.windows import History
+from resonance.logic.census import Census
 from resonance.logic.reading import Reading
 from tests.unit.logic.conftest import World
 from tests.unit.logic.refusals import refused
@@ -27,7 +28,7 @@ class ReadOnly(Reading):
 
 @pytest.fixture
 def reading(world: World) -> ReadOnly:
-    return ReadOnly(world.store)
+    return ReadOnly(world.store, Census(world.store))
 
 
 @pytest.fixture
