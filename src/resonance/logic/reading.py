@@ -45,6 +45,14 @@ class Reading(Messages):
         checks.check_limit(limit, MAX_PULL)
         return await self._store.read_entries(caller.user_id, known, begin, end, limit, newest=False)
 
+    async def pick(self, caller: Caller, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        """Return those of these (at most 500) entries that the caller may see, ascending."""
+        known = checks.check_conversation_id(conversation_id)
+        checks.check_count(seqs, "seqs", MAX_PULL)
+        for seq in seqs:
+            checks.check_seq(seq, "seqs")
+        return await self._store.pick_entries(caller.user_id, known, seqs)
+
     async def heads(self, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the last visible seq of each of these (at most 500) conversations the caller knows."""
         checks.check_count(conversation_ids, "conversation_ids", MAX_HEADS)

@@ -479,6 +479,13 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def pick_entries(self, user_id: str, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        """Return those of the entries with these seqs (at most 500) that the caller may see, ascending.
+
+        Snapshot and refusals are those of `read_entries`.
+        """
+
+    @abstractmethod
     async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
         """Return entries of [begin, end], ascending, for delivery: nobody's window is applied."""
 

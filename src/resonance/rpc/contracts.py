@@ -65,7 +65,7 @@ CONTRACTS: dict[object, Contract] = {
             """
             info users credentials search_users list_users count_users devices device_states relation friends
             blocked friend_requests friend_edges states join_requests members audience conversation conversations
-            find_keys read_entries entries heads readers sync read_inbox outbox consumer_position parked
+            find_keys read_entries pick_entries entries heads readers sync read_inbox outbox consumer_position parked
             """  # read_inbox fills the inbox before it reads, which finds nothing to do the second time
         ),
         keyed=_names("lease_worker append open_single ensure_open enter_open"),
@@ -107,7 +107,7 @@ CONTRACTS: dict[object, Contract] = {
     ),
     Messages: Contract(
         messages_pb2.DESCRIPTOR.services_by_name["MessagesService"],
-        reads=_names("history pull heads readers sync inbox"),
+        reads=_names("history pull pick heads readers sync inbox"),
         keyed=_names("send"),
         once=_names("mark_read typing"),
         by={"send": _key_of_item},

@@ -140,6 +140,10 @@ async def test_bounds(reading: Reading, people: list[Caller]) -> None:
         (reading.pull(ann, GROUP, 0, 2**63, 10), "end"),
         (reading.pull(ann, GROUP, 0, 0, 501), "limit"),
         (reading.pull(ann, "", 0, 0, 1), "conversation_id"),
+        (reading.pick(ann, GROUP, [1, -1]), "seqs"),
+        (reading.pick(ann, GROUP, [2**63]), "seqs"),
+        (reading.pick(ann, GROUP, range(1, 502)), "seqs"),
+        (reading.pick(ann, "", [1]), "conversation_id"),
         (reading.heads(ann, ["sg_g"] * 501), "conversation_ids"),
         (reading.heads(ann, ["\ud800"]), "conversation_ids"),
         (reading.mark_read(ann, GROUP, -1), "seq"),
@@ -152,5 +156,9 @@ async def test_bounds(reading: Reading, people: list[Caller]) -> None:
         (reading.inbox(ann, 0, 501), "limit"),
     ):
         await refused(call, Code.INVALID_ARGUMENT, field)
-    for call in (reading.history(ann, "sg_none", 0, 1), reading.pull(ann, "sg_none", 0, 0, 1)):
+    for call in (
+        reading.history(ann, "sg_none", 0, 1),
+        reading.pick(ann, "sg_none", [1]),
+        reading.pull(ann, "sg_none", 0, 0, 1),
+    ):
         await refused(call, Code.CONVERSATION_NOT_FOUND)

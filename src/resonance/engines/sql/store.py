@@ -292,6 +292,9 @@ class SqlStore(Store):
     ) -> EntryPage:
         return await self._read(entries.read_entries, user_id, conversation_id, begin, end, limit, newest)
 
+    async def pick_entries(self, user_id: str, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        return await self._read(entries.pick_entries, user_id, conversation_id, seqs)
+
     async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
         return await self._read(entries.entries, conversation_id, begin, end)
 
