@@ -11,7 +11,9 @@ from resonance.domain.model import ConversationKind, ConversationView
 from resonance.ports.store import Store
 
 FRESH_S = 1.0
-"""How old a count may be; counting is the only read that grows with the number of accounts."""
+"""How long a count is good, at least."""
+REST = 20
+"""How many times as long as counting took it is good: that is the only read here that grows with the accounts."""
 
 
 class Census:
@@ -20,8 +22,8 @@ class Census:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._users = 0
-        # when they were counted, in seconds on the monotonic clock
-        self._counted_at = float("-inf")
+        # until when that is good, in seconds on the monotonic clock
+        self._good_until = float("-inf")
         self._counting = asyncio.Lock()
 
     async def complete(self, views: Sequence[ConversationView]) -> list[ConversationView]:
@@ -36,7 +38,9 @@ class Census:
 
     async def _number(self) -> int:
         async with self._counting:
-            if time.monotonic() - self._counted_at >= FRESH_S:
+            began = time.monotonic()
+            if began >= self._good_until:
                 self._users = await self._store.count_users()
-                self._counted_at = time.monotonic()
+                now = time.monotonic()
+                self._good_until = now + max(FRESH_S, (now - began) * REST)
         return self._users
