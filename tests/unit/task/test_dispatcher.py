@@ -56,6 +56,9 @@ class ListBus(Bus):
     async def lag(self, consumer: str) -> int:
         return len(self.events) - self.read
 
+    async def close(self) -> None:
+        pass
+
     # the two methods of the store that a dispatcher uses
     async def parked(self, consumer: str, limit: int, after: int = 0) -> list[DeadLetter]:
         return [letter for letter in self.letters if letter.event.position > after][:limit]
