@@ -6,17 +6,14 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 import pytest
 
-from resonance.config.settings import StoreConfig
 from resonance.domain.events import Event
-from resonance.engines.sqlite.store import SqliteStore
 from resonance.ports.bus import Bus
 from resonance.ports.store import Store
-from tests.contract.store.making import head, people, say
+from tests.contract.store.making import head, say
 
 LONG_MS = 60_000
 PATIENCE_S = 30.0
@@ -79,21 +76,8 @@ def by_key(events: Iterable[Event]) -> dict[str, list[int]]:
 
 class BusSuite:
     @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
-        engine = SqliteStore(tmp_path / "resonance.db", StoreConfig())
-        await engine.start()
-        yield engine
-        engine.close()
-        await engine.join()
-
-    @pytest.fixture
     async def bus(self, world: World) -> Bus:
         return await world.bus()
-
-    @pytest.fixture
-    async def chat(self, store: Store) -> str:
-        await people(store, "anna", "bert", "carl")
-        return (await store.open_single("anna", "bert")).id
 
     async def test_events_come_in_the_order_of_their_keys_and_once(self, bus: Bus, store: Store, chat: str) -> None:
         other = (await store.open_single("anna", "carl")).id
