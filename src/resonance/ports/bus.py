@@ -53,7 +53,9 @@ class Bus(ABC):
 
     @abstractmethod
     async def lag(self, consumer: str) -> int:
-        """Return how many events the consumer has not yet committed."""
+        """Return how many events the consumer has not yet committed, of the keys that come to this process. Never waits
+        for anybody else: work does not depend on it.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -27,6 +27,12 @@ class KafkaWorld(World):
         """Return one more relay."""
         return Relay(self.store, self.cluster, "relay", consumers or CONSUMERS)
 
+    async def waiting(self, consumer: str) -> int:
+        """Return how many records a consumer has not committed, in all processes together."""
+        ends = await self.cluster.ends(self.config.topic)
+        done = await self.cluster.done(consumer, self.config.topic, sorted(ends))
+        return sum(end - done[n].offset for n, end in ends.items())
+
     async def bus(self) -> KafkaBus:
         made = KafkaBus(self.store, self.cluster)
         self._buses.append(made)

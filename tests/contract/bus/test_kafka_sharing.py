@@ -110,6 +110,11 @@ async def test_what_waits_in_one_partition_holds_the_position_back(
     _, position = await take_with_position(bus, "c", await head(store))
     await bus.commit("c", position)
     before = await head(store)
+
+    async def known_before() -> bool:
+        return await store.consumer_position("c") == before
+
+    await eventually(known_before)
     keys = await many_chats(store)
     events, _ = await take_with_position(bus, "c", await head(store) - before, limit=1)
     first = events[0].position
@@ -185,10 +190,9 @@ async def test_a_process_that_commits_nothing_loses_nothing_when_it_is_joined(
     await eventually(shared)
     await idle.commit("c", position)  # of what is still its own
     await kafka_world.killed(idle)
-    again = await kafka_world.bus()
 
     async def nothing_waits() -> bool:
-        return await again.lag("c") == 0
+        return await kafka_world.waiting("c") == 0
 
     await eventually(nothing_waits)
     await active.stop()
@@ -319,6 +323,6 @@ async def test_a_record_that_is_none_of_ours_is_passed_over(kafka_world: KafkaWo
     await bus.commit("c", position)
 
     async def nothing_waits() -> bool:
-        return await bus.lag("c") == 0
+        return await kafka_world.waiting("c") == 0
 
     await eventually(nothing_waits)

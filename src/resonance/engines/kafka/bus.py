@@ -54,9 +54,7 @@ class KafkaBus(Bus):
             raise
 
     async def lag(self, consumer: str) -> int:
-        ends = await self._cluster.ends(self._topic)
-        done = await self._cluster.done(consumer, self._topic, sorted(ends))
-        return sum(max(0, end - done[partition].offset) for partition, end in ends.items())
+        return await self._members[consumer].lag() if consumer in self._members else 0
 
     async def close(self) -> None:
         members, self._members = self._members, {}

@@ -19,7 +19,7 @@ from resonance.engines.kafka.records import Place
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 3.0
 """Longest time a question to the brokers may take."""
 LARGEST = 32 * 1024 * 1024
 """Bytes of the largest event: one that tells a hundred thousand members that their group was dissolved."""

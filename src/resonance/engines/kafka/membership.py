@@ -50,6 +50,8 @@ class Membership:
         self._taking: asyncio.Future[Taken] | None = None
         # ---- from here on the thread's: the place of the last event seen in each partition that is ours
         self._seen: dict[int, Place] = {}
+        # the offset committed in each of them
+        self._committed: dict[int, int] = {}
         # what to commit once all is done that was taken up to a mark
         self._marks: deque[tuple[int, dict[int, Done]]] = deque()
         self._mark = 0
@@ -75,6 +77,10 @@ class Membership:
     async def commit(self, mark: int) -> None:
         """Commit what was taken up to a mark and is still ours. Raises ServiceError UNAVAILABLE."""
         await self._in_thread(lambda: self._commit(mark))
+
+    async def lag(self) -> int:
+        """Return how much of our partitions is not committed, by what the brokers told with the last records."""
+        return await self._in_thread(self._lag)
 
     async def close(self) -> None:
         """Leave the group, so that others have its partitions at once."""
@@ -142,14 +148,23 @@ class Membership:
             for answer in answers or []:
                 if answer.error is not None:
                     raise unavailable(answer.error)
+            self._committed |= {n: one.offset for n, one in done.items()}
         while self._marks and self._marks[0][0] <= mark:
             self._marks.popleft()
+
+    def _lag(self) -> int:
+        total = 0
+        for partition, committed in self._committed.items():
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            total += max(0, high - max(low, committed))
+        return total
 
     # called by the consumer within `poll`
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._forget(partitions)
         self._moved = True
+        self._committed |= {one.partition: 0 for one in partitions}
         try:
             places = consumer.committed(partitions, timeout=COMMITTED_TIMEOUT_S)
         except KafkaException as exc:
@@ -158,6 +173,7 @@ class Membership:
             return
         for one in places:
             self._seen[one.partition] = Place.parse(one.metadata)
+            self._committed[one.partition] = max(0, one.offset)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """What was taken of them and not committed is done again by their new owner."""
@@ -166,6 +182,7 @@ class Membership:
     def _forget(self, partitions: list[TopicPartition]) -> None:
         for one in partitions:
             self._seen.pop(one.partition, None)
+            self._committed.pop(one.partition, None)
             for _, reached in self._marks:
                 reached.pop(one.partition, None)
 

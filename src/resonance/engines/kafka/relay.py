@@ -29,6 +29,7 @@ PACE_S = 0.02
 """A turn takes at least this long, so that under load one turn serves many commits."""
 RECORD_EVERY_S = 0.25
 """Positions are recorded at most this often; what is published twice after a crash is passed over by its readers."""
+WATCH_EVERY_S = 0.5
 PATIENCE_S = 5.0
 """After this time without an ack the log says that the relay waits."""
 BACKOFF_S = 0.2
@@ -55,17 +56,20 @@ class Relay:
         # up to where consumers are done, as the store was told
         self._done: dict[str, int] = {}
         self._next_record = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to publish."""
-        self._task = asyncio.create_task(self._run(), name="relay")
+        self._tasks = [
+            asyncio.create_task(self._run(), name="relay"),
+            asyncio.create_task(self._watch(), name="relay's watch"),
+        ]
 
     async def close(self) -> None:
         """Stop at once; what was not acked is published by the next relay."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._drop_publisher()
 
     async def _run(self) -> None:
@@ -123,11 +127,26 @@ class Relay:
             publishing.cancel()
 
     async def _record(self) -> None:
-        """Tell the store what was published, and then what consumers have done of it."""
+        """Tell the store what was published."""
         if self._published > self._recorded:
             await self._store.commit_position(self._name, self._published)
             self._recorded = self._published
-        for consumer, known in self._done.items():
+
+    async def _watch(self) -> None:
+        """Tell the store what consumers have done of it; what fails now is tried again at the next turn."""
+        silent = False
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            try:
+                await self._tell_done()
+                silent = False
+            except Exception as exc:  # whatever it is: sweeps and pruning wait for this
+                if not silent:
+                    log.warning("it is unknown how far consumers are", error=str(exc))
+                silent = True
+
+    async def _tell_done(self) -> None:
+        for consumer, known in list(self._done.items()):
             if known < self._published:
                 done = await done_up_to(self._cluster, consumer, self._epoch, self._published)
                 if done > known:
