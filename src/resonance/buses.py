@@ -4,12 +4,13 @@ the only module that knows engines of the bus.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from resonance.config import Settings
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.outbox.bus import OutboxBus
 from resonance.ports.bus import Bus
+from resonance.ports.publications import Translation
 from resonance.ports.push import OfflinePush
 from resonance.ports.store import Store
 from resonance.services.delivery import CONSUMERS, Delivery
@@ -28,14 +29,24 @@ class DerivedWork:
 
     Args:
         owner: this process, to the store's leases.
+        translations: events in other systems' words, for their topics on the bus.
     """
 
-    def __init__(self, store: Store, delivery: Delivery, push: OfflinePush, settings: Settings, owner: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        delivery: Delivery,
+        push: OfflinePush,
+        settings: Settings,
+        owner: str,
+        translations: Sequence[Translation] = (),
+    ) -> None:
         self._store = store
         self._delivery = delivery
         self._push = push
         self._settings = settings
         self._owner = owner
+        self._translations = translations
         self._leader: Leader | None = None
         self._task: TaskRole | None = None
         self._bus: Bus | None = None
@@ -67,7 +78,7 @@ class DerivedWork:
         self._bus = KafkaBus(self._store, cluster)
         self._task = self._role(self._bus)
         self._task.start()
-        self._lead(RELAY, lambda: Relay(self._store, cluster, RELAY, CONSUMERS))
+        self._lead(RELAY, lambda: Relay(self._store, cluster, RELAY, CONSUMERS, self._translations))
 
     def _role(self, bus: Bus) -> TaskRole:
         return TaskRole(self._store, bus, self._delivery, self._push, self._settings)

@@ -241,7 +241,8 @@ class Node:
         from resonance.services.delivery import Delivery
 
         assert isinstance(delivery, Delivery)
-        work = DerivedWork(store, delivery, LogPush(), self._settings, self._owner())
+        translations = [dialect.publications for dialect in self._dialects]
+        work = DerivedWork(store, delivery, LogPush(), self._settings, self._owner(), translations)
         self._on_close(work.close)
         await work.start()
 

@@ -403,6 +403,19 @@ class BusConfig(Section):
     """Time after which another task takes over what one that died did alone."""
 
 
+class KafkaTopics(Section):
+    """Topics in the words of other systems, whose dialects have to be enabled; what has no name is not published."""
+
+    push_event: Name | None = None
+    """Every message as Resonance's PushEvent (protobuf); its consumers know it as resonance.push.event.v1."""
+    user_events: Name | None = None
+    """GoChat's events of people and friends (JSON); its consumers know it as gochat.user-events."""
+    message_events: Name | None = None
+    """GoChat's events of conversations (JSON); its consumers know it as gochat.message-events."""
+    notifications: Name | None = None
+    """GoChat's notifications (JSON); its consumers know it as gochat.notifications."""
+
+
 class KafkaConfig(Section):
     """Kafka, when it is the bus."""
 
@@ -412,6 +425,7 @@ class KafkaConfig(Section):
     """Topic of the events; made when it is not there."""
     dead_letters: Name = "resonance.events.dead"
     """Topic of events that could not be processed, beside the store's own list of them; made when it is not there."""
+    topics: KafkaTopics = KafkaTopics()
     group: Name = "resonance"
     """What the names of our consumer groups begin with."""
     partitions: int = Field(12, ge=1, le=1000)

@@ -7,6 +7,7 @@ from resonance.engines.kafka.bus import KafkaBus
 from resonance.engines.kafka.cluster import Cluster
 from resonance.engines.kafka.relay import Relay
 from resonance.ports.bus import Bus
+from resonance.ports.publications import Translation
 from resonance.ports.store import Store
 from tests.contract.bus.suite_bus import World
 
@@ -19,13 +20,14 @@ class KafkaWorld(World):
     def __init__(self, store: Store, config: KafkaConfig) -> None:
         super().__init__(store)
         self.config = config
+        self.translations: list[Translation] = []
         self.cluster = Cluster(config)
         self.relay = self.new_relay()
         self._buses: list[Bus] = []
 
     def new_relay(self, *consumers: str) -> Relay:
         """Return one more relay."""
-        return Relay(self.store, self.cluster, "relay", consumers or CONSUMERS)
+        return Relay(self.store, self.cluster, "relay", consumers or CONSUMERS, self.translations)
 
     async def waiting(self, consumer: str) -> int:
         """Return how many records a consumer has not committed, in all processes together."""

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from resonance.config.settings import KafkaTopics
 from resonance.domain.errors import ServiceError
-from resonance.domain.events import Event
+from resonance.domain.events import EntriesAppended, Event
 from resonance.engines.kafka.bus import KafkaBus
 from resonance.engines.kafka.producer import Publisher
 from resonance.engines.kafka.records import Record
 from resonance.engines.sql.store import SqlStore
 from resonance.engines.sql.tx import Tx
+from resonance.ports.publications import Fact, Publication
 from resonance.ports.store import Store
 from tests.contract.bus.kafka_world import CONSUMERS, KafkaWorld
 from tests.contract.bus.suite_bus import PATIENCE_S, by_key, take, take_with_position
@@ -326,3 +328,31 @@ async def test_a_record_that_is_none_of_ours_is_passed_over(kafka_world: KafkaWo
         return await kafka_world.waiting("c") == 0
 
     await eventually(nothing_waits)
+
+
+async def test_other_systems_find_every_event_once_in_their_words(
+    kafka_world: KafkaWorld, store: Store, chat: str
+) -> None:
+    """And what has no topic is not published, what cannot be told of stops nobody."""
+    await kafka_world.relay.close()
+    topics = KafkaTopics(push_event=f"{kafka_world.config.topic}.push")
+    world = KafkaWorld(store, kafka_world.config.model_copy(update={"topics": topics}))
+
+    def translate(fact: Fact) -> list[Publication]:
+        if not isinstance(fact.payload, EntriesAppended):
+            raise TypeError("no words for it")
+        return [
+            Publication(stream, fact.payload.conversation_id, f"{stream} {fact.entries[0].seq}".encode())
+            for stream in ("push_event", "user_events")
+        ]
+
+    world.translations.append(translate)
+    world.relay.start()
+    for _ in range(3):
+        await say(store, chat, "anna")
+    await take(await world.bus(), "c", await head(store))
+    found = records(world, str(topics.push_event), 3)
+    assert [(one.key(), one.value()) for one in found] == [
+        (chat.encode(), f"push_event {seq}".encode()) for seq in (1, 2, 3)
+    ]
+    await world.close()

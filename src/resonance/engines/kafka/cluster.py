@@ -40,6 +40,7 @@ class Cluster:
 
     Attributes:
         topic: of the events.
+        streams: topics of publications in other systems' words, by stream.
         dead_letters: topic of those that could not be processed.
         session_ms: how long the brokers wait for a member of a group that is silent.
     """
@@ -48,6 +49,14 @@ class Cluster:
         self._config = config
         self.topic = config.topic
         self.dead_letters = config.dead_letters
+        topics = config.topics
+        named = {
+            "push_event": topics.push_event,
+            "user_events": topics.user_events,
+            "message_events": topics.message_events,
+            "notifications": topics.notifications,
+        }
+        self.streams = {stream: topic for stream, topic in named.items() if topic}
         self.session_ms = int(config.session * 1000)
         self._admin: AdminClient | None = None
         self._ensured: set[str] = set()

@@ -17,8 +17,10 @@ from resonance.domain.errors import ServiceError
 from resonance.engines.kafka.cluster import Cluster
 from resonance.engines.kafka.producer import Publisher
 from resonance.engines.kafka.records import Record, record_of
+from resonance.engines.kafka.translator import Translator
 from resonance.engines.kafka.watermark import done_up_to
 from resonance.observe import metrics
+from resonance.ports.publications import Translation
 from resonance.ports.store import Store
 
 log = structlog.get_logger(__name__)
@@ -42,13 +44,22 @@ class Relay:
     Args:
         name: the consumer of the outbox that it is, as far as the store is concerned.
         consumers: those whose positions the store is told.
+        translations: what is published besides, to topics of other systems.
     """
 
-    def __init__(self, store: Store, cluster: Cluster, name: str, consumers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cluster: Cluster,
+        name: str,
+        consumers: Sequence[str],
+        translations: Sequence[Translation] = (),
+    ) -> None:
         self._name = name
         self._store = store
         self._cluster = cluster
         self._consumers = consumers
+        self._translator = Translator(store, cluster.streams, translations)
         self._publisher: Publisher | None = None
         self._epoch = ""
         # up to where everything was acked, and up to where the store knows that it was
@@ -91,7 +102,8 @@ class Relay:
 
     async def _begin(self) -> None:
         """Find out where to go on. What all consumers have done (by way of another bus) needs no publishing."""
-        await self._cluster.ensure(self._cluster.topic)
+        for topic in (self._cluster.topic, *self._cluster.streams.values()):
+            await self._cluster.ensure(topic)
         self._epoch = (await self._store.info()).epoch
         for consumer in self._consumers:
             self._done[consumer] = await self._store.consumer_position(consumer)
@@ -104,8 +116,10 @@ class Relay:
         loop = asyncio.get_running_loop()
         page = await self._store.outbox(self._published, BATCH, WAIT_MS)
         begun = loop.time()
-        topic = self._cluster.topic
-        await self._publish([record_of(topic, self._epoch, event) for event in page.events])
+        records = [record_of(self._cluster.topic, self._epoch, event) for event in page.events]
+        for event in page.events:
+            records += await self._translator.records(self._epoch, event)
+        await self._publish(records)
         moved = page.end > self._published
         self._published = page.end
         metrics.task_lag.labels(self._name).set(page.head - page.end)
