@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from resonance.config import Settings
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.outbox.bus import OutboxBus
@@ -16,6 +18,8 @@ from resonance.ports.store import Store
 from resonance.services.delivery import CONSUMERS, Delivery
 from resonance.task.leader import Leader, Work
 from resonance.task.role import TaskRole
+
+log = structlog.get_logger(__name__)
 
 RELAY = "relay"
 """The consumer of the outbox that publishes it to another bus, and the name of its lease."""
@@ -28,7 +32,7 @@ class DerivedWork:
     given, and one of them publishes the outbox besides.
 
     Args:
-        owner: this process, to the store's leases.
+        owner: this process, to the store's leases; "" when there can be no other.
         translations: events in other systems' words, for their topics on the bus.
     """
 
@@ -47,7 +51,7 @@ class DerivedWork:
         self._settings = settings
         self._owner = owner
         self._translations = translations
-        self._leader: Leader | None = None
+        self._alone: Work | None = None  # what one process at a time does, or what waits for its turn to do it
         self._task: TaskRole | None = None
         self._bus: Bus | None = None
 
@@ -60,7 +64,7 @@ class DerivedWork:
         if self._settings.bus.kind == "kafka":
             self._start_kafka()
         else:
-            await self._store.forget_consumer(RELAY)
+            await self._forget_relay()
             self._lead("task", lambda: self._role(OutboxBus(self._store)))
 
     def _start_kafka(self) -> None:
@@ -80,17 +84,25 @@ class DerivedWork:
         self._task.start()
         self._lead(RELAY, lambda: Relay(self._store, cluster, RELAY, CONSUMERS, self._translations))
 
+    async def _forget_relay(self) -> None:
+        """Let go of what a relay would still need, if there was one: the bus is another one now."""
+        try:
+            await self._store.forget_consumer(RELAY)
+        except ServiceError as exc:
+            log.warning("events are kept for a relay until the next start", error=str(exc))
+
     def _role(self, bus: Bus) -> TaskRole:
         return TaskRole(self._store, bus, self._delivery, self._push, self._settings)
 
     def _lead(self, name: str, work: Callable[[], Work]) -> None:
-        self._leader = Leader(self._store, name, self._owner, self._settings.bus.lease, work)
-        self._leader.start()
+        lease = self._settings.bus.lease
+        self._alone = Leader(self._store, name, self._owner, lease, work) if self._owner else work()
+        self._alone.start()
 
     async def close(self) -> None:
         """Stop; uncommitted events come again, here or in another process."""
-        if self._leader is not None:
-            await self._leader.close()
+        if self._alone is not None:
+            await self._alone.close()
         if self._task is not None:
             await self._task.close()
         if self._bus is not None:

@@ -247,13 +247,15 @@ class Node:
         await work.start()
 
     def _owner(self) -> str:
-        """Return what this process is called where only one may work.
+        """Return what this process is called where only one may work; "" when it is the only one on its database.
 
         After a crash `serve`, which holds everything, goes on at once with the leases that it had; of tasks there may
         be several, which cannot be told from one another.
         """
         if self._role != "serve":
             return f"{self._role}-{secrets.token_hex(8)}"
+        if self._settings.store.kind == "sqlite":  # it holds the file's lock
+            return ""
         service = self._settings.service
         place = (socket.gethostname(), self._settings.data_dir.resolve(), service.http_port, service.instance)
         return f"serve-{hashlib.sha256(repr(place).encode()).hexdigest()[:32]}"

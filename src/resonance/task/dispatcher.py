@@ -75,6 +75,7 @@ class Dispatcher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            metrics.task_lag.labels(self.consumer).set(0)  # another process may know better
 
     # ------------------------------------------------------------ the loop
 

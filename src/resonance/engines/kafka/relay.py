@@ -82,6 +82,7 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._drop_publisher()
+        metrics.task_lag.labels(self._name).set(0)  # another process may know better
 
     async def _run(self) -> None:
         backoff = BACKOFF_S
