@@ -46,3 +46,22 @@ fi
 if missing Chromium chromium '/usr/bin/chromium'; then
   install --no-install-recommends chromium fonts-dejavu-core
 fi
+
+if missing Java default-jre-headless '/usr/bin/java'; then
+  install --no-install-recommends default-jre-headless
+fi
+
+# Kafka is not in Debian; its jars come from where Maven is told to look, and stay outside of the repository
+kafka="${XDG_CACHE_HOME:-$HOME/.cache}/resonance/kafka"
+if compgen -G "$kafka/kafka_2*.jar" >/dev/null; then
+  echo "Kafka is there: $(compgen -G "$kafka/kafka_2*.jar")"
+else
+  if missing Maven maven '/usr/bin/mvn'; then
+    install --no-install-recommends maven
+  fi
+  echo "fetching Kafka's jars into $kafka"
+  rm -rf "$kafka.part"
+  mvn -q -B -f "$(dirname "$0")/kafka.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$kafka.part"
+  rm -rf "$kafka"
+  mv "$kafka.part" "$kafka"
+fi

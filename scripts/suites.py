@@ -12,6 +12,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+KAFKA = ("kafka_2*.jar", "maven; then make engines")
+"""Kafka is no Debian package: its jars are in a cache of ours, which Maven fills."""
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -26,7 +29,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres and not mariadb and not etcd and not cluster"
+    marked: str = "not postgres and not mariadb and not etcd and not kafka and not cluster"
 
     @property
     def command(self) -> list[str]:
@@ -55,11 +58,15 @@ SUITES = (
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
+    Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
 )
 
 
 def found(program: str) -> bool:
     """Say whether a program is there; Debian keeps those of database servers out of the PATH."""
+    if program.endswith(".jar"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return any((cache / "resonance" / "kafka").glob(program))
     folders = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
     return any(shutil.which(program, path=path) for path in (None, os.pathsep.join(folders)))
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +24,6 @@ from resonance.config import paths
 from resonance.config.load import Loaded, Role
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.log.push import LogPush
-from resonance.engines.outbox.bus import OutboxBus
 from resonance.gateway import dialects
 from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
@@ -235,13 +237,28 @@ class Node:
         return store
 
     async def _start_task(self, store: Store, delivery: object) -> None:
+        from resonance.buses import DerivedWork
         from resonance.services.delivery import Delivery
-        from resonance.task.role import TaskRole
 
         assert isinstance(delivery, Delivery)
-        task = TaskRole(store, OutboxBus(store), delivery, LogPush(), self._settings)
-        task.start()
-        self._on_close(task.close)
+        translations = [dialect.publications for dialect in self._dialects]
+        work = DerivedWork(store, delivery, LogPush(), self._settings, self._owner(), translations)
+        self._on_close(work.close)
+        await work.start()
+
+    def _owner(self) -> str:
+        """Return what this process is called where only one may work; "" when it is the only one on its database.
+
+        After a crash `serve`, which holds everything, goes on at once with the leases that it had; of tasks there may
+        be several, which cannot be told from one another.
+        """
+        if self._role != "serve":
+            return f"{self._role}-{secrets.token_hex(8)}"
+        if self._settings.store.kind == "sqlite":  # it holds the file's lock
+            return ""
+        service = self._settings.service
+        place = (socket.gethostname(), self._settings.data_dir.resolve(), service.http_port, service.instance)
+        return f"serve-{hashlib.sha256(repr(place).encode()).hexdigest()[:32]}"
 
     async def _start_servants(self, store: Store, logic: LogicRole, gateway: GatewayRole) -> None:
         """Offer every role's services under other systems' names at one address, if there is one."""

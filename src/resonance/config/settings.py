@@ -394,6 +394,70 @@ class EtcdConfig(Section):
         return self
 
 
+class BusConfig(Section):
+    """How task gets the events that it makes derived work from (docs/operations.md)."""
+
+    kind: Literal["outbox", "kafka"] = "outbox"
+    """outbox: from the store, by one task at a time; kafka: through Kafka, by all tasks together."""
+    lease: Span = 5
+    """Time after which another task takes over what one that died did alone."""
+
+
+class KafkaTopics(Section):
+    """Topics in the words of other systems, whose dialects have to be enabled; what has no name is not published."""
+
+    push_event: Name | None = None
+    """Every message as Resonance's PushEvent (protobuf); its consumers know it as resonance.push.event.v1."""
+    user_events: Name | None = None
+    """GoChat's events of people and friends (JSON); its consumers know it as gochat.user-events."""
+    message_events: Name | None = None
+    """GoChat's events of conversations (JSON); its consumers know it as gochat.message-events."""
+    notifications: Name | None = None
+    """GoChat's notifications (JSON); its consumers know it as gochat.notifications."""
+
+
+class KafkaConfig(Section):
+    """Kafka, when it is the bus."""
+
+    brokers: tuple[Address, ...] = Field(("127.0.0.1:9092",), min_length=1)
+    """Some of its brokers; they name the others."""
+    topic: Name = "resonance.events"
+    """Topic of the events; made when it is not there."""
+    dead_letters: Name = "resonance.events.dead"
+    """Topic of events that could not be processed, beside the store's own list of them; made when it is not there."""
+    topics: KafkaTopics = KafkaTopics()
+    group: Name = "resonance"
+    """What the names of our consumer groups begin with."""
+    partitions: int = Field(12, ge=1, le=1000)
+    """Partitions of a topic that we make: as many tasks may share the work."""
+    replicas: int = Field(0, ge=0, le=100)
+    """Copies of a topic that we make; 0 takes Kafka's default."""
+    retention: Span = 7 * 86400
+    """How long Kafka keeps the events of a topic that we make; longer than task may ever be away."""
+    session: Span = Field(10, ge=1)
+    """Time after which the partitions of a task that died go to the others."""
+    user: str = ""
+    """User, where Kafka asks for one (SASL)."""
+    password: SecretStr | None = None
+    """Password of the user."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the password is shown to Kafka."""
+    ca: Path | None = None
+    """File with the certificate that Kafka's is checked by (PEM); with it connections are encrypted."""
+    certificate: Path | None = None
+    """File with our own certificate, where Kafka asks for one (PEM)."""
+    key: Path | None = None
+    """File with the key of our certificate (PEM)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.certificate and not self.ca:
+            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
+        return self
+
+
 class RegistryConfig(Section):
     """How roles find one another when they run as processes of their own."""
 
@@ -444,6 +508,8 @@ class Settings(Section):
     registry: RegistryConfig = RegistryConfig()
     etcd: EtcdConfig = EtcdConfig()
     live: LiveConfig = LiveConfig()
+    bus: BusConfig = BusConfig()
+    kafka: KafkaConfig = KafkaConfig()
     roles: Roles = Roles()
     rpc: Rpc = Rpc()
     ws_config: WsConfig = WsConfig()

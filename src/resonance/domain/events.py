@@ -91,7 +91,7 @@ class ConversationUpdated:
 
 @dataclass(frozen=True, slots=True)
 class MemberSettingsChanged:
-    """A member changed its own settings of a conversation (key: the user)."""
+    """A member changed its own settings of a conversation (key: the conversation, whose later entries heed them)."""
 
     kind: ClassVar[str] = "settings"
     conversation_id: str

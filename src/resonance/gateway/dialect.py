@@ -15,7 +15,7 @@ WebSocket halves reach logic by `services` alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resonance.domain.errors import ServiceError
     from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
+    from resonance.ports.publications import Fact, Publication
     from resonance.ports.store import Store
     from resonance.rpc.foreign import Servant
     from resonance.services import LogicServices
@@ -82,4 +83,8 @@ class Dialect(ABC):
 
     def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:
         """Return the gRPC services that a gateway offers by this system's names."""
+        return ()
+
+    def publications(self, fact: Fact) -> Iterable[Publication]:
+        """Return what its consumers on the bus are told of an event, for those who configure its topics. Pure."""
         return ()

@@ -10,10 +10,17 @@ from resonance.domain.events import Event
 
 
 class Taken(NamedTuple):
-    """Events for a consumer, and the position up to which there is no other that it wants."""
+    """Events for a consumer.
+
+    Attributes:
+        position: what to commit once they, and all that were taken before, are done; rises within a process.
+        moved: whether the consumer has keys now that another process had: what that one left behind of them (dead
+            letters) comes first, and what is remembered of them is old.
+    """
 
     events: list[Event]
     position: int
+    moved: bool = False
 
 
 class Bus(ABC):
@@ -35,7 +42,10 @@ class Bus(ABC):
 
     @abstractmethod
     async def commit(self, consumer: str, position: int) -> None:
-        """Record that the consumer is done with every event up to `position`."""
+        """Record that the consumer is done with all that it took up to a `Taken.position` of this process.
+
+        What went to another process meanwhile is not recorded: it comes again there.
+        """
 
     @abstractmethod
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
@@ -43,4 +53,10 @@ class Bus(ABC):
 
     @abstractmethod
     async def lag(self, consumer: str) -> int:
-        """Return how many events the consumer has not yet committed."""
+        """Return how many events the consumer has not yet committed, of the keys that come to this process. Never waits
+        for anybody else: work does not depend on it.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Consume no more; what was not committed goes to others."""

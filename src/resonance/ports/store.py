@@ -172,6 +172,14 @@ class Store(ABC):
             ServiceError: LIMIT_REACHED when all are taken.
         """
 
+    @abstractmethod
+    async def lease(self, name: str, owner: str, ttl_ms: int) -> bool:
+        """Lease a name for `owner`, or renew its lease, for `ttl_ms` from now; return whether `owner` has it.
+
+        A name is leased to one owner at a time; it is free once its lease ran out. 0 gives it back. Owners fence
+        themselves, as with worker ids.
+        """
+
     # ------------------------------------------------------------ accounts
 
     @abstractmethod
@@ -558,6 +566,10 @@ class Store(ABC):
     @abstractmethod
     async def commit_position(self, consumer: str, position: int) -> None:
         """Record that a consumer is done with everything up to `position`; never backwards. Background work."""
+
+    @abstractmethod
+    async def forget_consumer(self, consumer: str) -> None:
+        """Forget a consumer that reads no more: it holds back no pruning, and would begin at 0. Idempotent."""
 
     @abstractmethod
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:

@@ -69,13 +69,13 @@ CONTRACTS: dict[object, Contract] = {
             consumer_position parked
             """  # read_inbox fills the inbox before it reads, which finds nothing to do the second time
         ),
-        keyed=_names("lease_worker append open_single ensure_open enter_open"),
+        keyed=_names("lease_worker lease append open_single ensure_open enter_open"),
         once=_names(
             """
             create_user create_invitation update_user set_password set_user_status touch_last_seen open_device
             rotate_refresh close_devices request_friend decide_friend remove_friend set_remark set_blocked create_group
             change_group request_join reject_join set_member mark_read fill_inbox commit_position park unpark prune
-            upgrade_hash
+            forget_consumer upgrade_hash
             """
         ),
     ),

@@ -47,6 +47,11 @@ class Audiences:
         """Drop a conversation: a member's own settings changed, which makes no new version."""
         self._drop(conversation_id)
 
+    def forget_all(self) -> None:
+        """Drop every conversation: somebody else was told of changes."""
+        self._cached.clear()
+        self._size = 0
+
     def _keep(self, conversation_id: str, version: int, slices: list[list[Audience]]) -> None:
         self._drop(conversation_id)
         self._cached[conversation_id] = (version, slices)

@@ -62,6 +62,8 @@ class Dispatcher:
         # up to where events were taken, are done, and are recorded as done
         self._reached = self._done = self._committed = 0
         self._next_commit = 0.0
+        # whether keys came from another process, and what it left behind of them is not known yet
+        self._moved = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -73,6 +75,7 @@ class Dispatcher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            metrics.task_lag.labels(self.consumer).set(0)  # another process may know better
 
     # ------------------------------------------------------------ the loop
 
@@ -101,6 +104,8 @@ class Dispatcher:
             if self._linger and 0 < len(self._taken) < BATCH:
                 await asyncio.sleep(self._linger)
                 await self._take(0)
+        if self._moved:
+            await self._take_over()
         begun = asyncio.get_running_loop().time()
         pace = PACE_S if self._taken else UNWANTED_PACE_S
         if self._taken:
@@ -117,8 +122,16 @@ class Dispatcher:
 
     async def _take(self, wait_ms: int) -> None:
         """Take what is next from the bus."""
-        events, self._reached = await self._bus.consume(self.consumer, BATCH, wait_ms, self._kinds)
+        events, self._reached, moved = await self._bus.consume(self.consumer, BATCH, wait_ms, self._kinds)
         self._taken += events
+        self._moved |= moved
+
+    async def _take_over(self) -> None:
+        """Learn which keys wait behind dead letters of another process, and forget what may be old."""
+        for processor in self._processors:
+            processor.forget()
+            await self._retry_parked(processor)
+        self._moved = False
 
     async def _commit(self) -> None:
         """Record what is done."""

@@ -28,3 +28,6 @@ class Processor(ABC):
             ServiceError: one of a retryable code means that the world is not ready (store or logic away): the same
                 events come again later. Anything else means that some event cannot be processed.
         """
+
+    def forget(self) -> None:  # noqa: B027 - most remember nothing
+        """Forget what was concluded from events: others of the same keys went to another process meanwhile."""

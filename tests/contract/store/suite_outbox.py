@@ -92,6 +92,17 @@ class OutboxSuite:
         assert await store.consumer_position("c") == 5
         assert await store.consumer_position("d") == 0
 
+    async def test_a_forgotten_consumer_holds_back_no_pruning(self, store: Store) -> None:
+        await chatter(store, 3)
+        end = await head(store)
+        await store.commit_position("done", end)
+        await store.commit_position("gone", 0)
+        assert await store.prune(0, 0, 100) == 0
+        await store.forget_consumer("gone")
+        await store.forget_consumer("gone")
+        assert await store.prune(0, 0, 100) == end - 1
+        assert await store.consumer_position("gone") == 0
+
     async def test_dead_letters_are_kept_in_order_until_processed(self, store: Store) -> None:
         events = [Event(n, "k", "user", b'{"user_id":"a"}', 7) for n in (2, 1, 3)]
         for event in events:
@@ -174,6 +185,23 @@ class HouseSuite:
         assert await store.lease_worker("late", LONG_MS) == leases[7]
         with refused(Code.LIMIT_REACHED):
             await store.lease_worker("owner7", LONG_MS)
+
+    async def test_a_name_is_leased_to_one_owner_at_a_time(self, store: Store) -> None:
+        assert await store.lease("task", "a", LONG_MS)
+        assert not await store.lease("task", "b", LONG_MS)
+        assert await store.lease("task", "a", LONG_MS)
+        assert await store.lease("relay", "b", LONG_MS)
+
+    async def test_a_lease_that_was_given_back_or_ran_out_is_free(self, store: Store) -> None:
+        assert await store.lease("task", "a", 0)
+        assert await store.lease("task", "b", 1)
+        await tick(store)
+        assert await store.lease("task", "a", LONG_MS)
+        assert not await store.lease("task", "b", LONG_MS)
+
+    async def test_of_many_who_ask_at_once_one_gets_the_lease(self, store: Store) -> None:
+        got = await asyncio.gather(*(store.lease("task", f"owner{n}", LONG_MS) for n in range(20)))
+        assert sum(got) == 1
 
     async def test_last_seen_never_goes_back(self, store: Store) -> None:
         await people(store, "anna", "bert")

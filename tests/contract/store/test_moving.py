@@ -92,6 +92,7 @@ async def live(store: SqlStore) -> str:
     await store.open_device(NewDevice("d", "anna", 1, "phone", "r", 2**50, newest_wins=False, max_devices=5))
     await store.create_invitation("anna", 3, 2**50)
     await store.lease_worker("logic-0", 1)
+    await store.lease("task", "task-0", 1)
     await store.commit_position("pushes", 4)
     page = await store.outbox(0, 5, 0)
     await store.park("pushes", page.events[4], "why not", 2)

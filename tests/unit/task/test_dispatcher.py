@@ -31,6 +31,8 @@ class ListBus(Bus):
         self.done = asyncio.Event()
         # whether the consumer was told once that there is nothing more, and so could commit
         self.idle = False
+        # whether the next batch is said to come with keys of another process
+        self.moved = False
 
     async def consume(self, consumer: str, limit: int, wait_ms: int, kinds: Iterable[str] = ()) -> Taken:
         if self.consume_failures and (failure := self.consume_failures.pop(0)) is not None:
@@ -43,7 +45,8 @@ class ListBus(Bus):
                 self.done.set()
                 await asyncio.Event().wait()
             self.idle = True
-        return Taken([event for event in batch if event.kind in kinds], self.position)
+        moved, self.moved = self.moved, False
+        return Taken([event for event in batch if event.kind in kinds], self.position, moved)
 
     async def commit(self, consumer: str, position: int) -> None:
         self.committed = position
@@ -55,6 +58,9 @@ class ListBus(Bus):
 
     async def lag(self, consumer: str) -> int:
         return len(self.events) - self.read
+
+    async def close(self) -> None:
+        pass
 
     # the two methods of the store that a dispatcher uses
     async def parked(self, consumer: str, limit: int, after: int = 0) -> list[DeadLetter]:
@@ -73,6 +79,10 @@ class Recorder(Processor):
     def __init__(self, failures: dict[int, list[Exception]] | None = None) -> None:
         self.failures = failures or {}
         self.done: list[int] = []
+        self.forgot = 0
+
+    def forget(self) -> None:
+        self.forgot += 1
 
     async def process(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -173,3 +183,22 @@ async def test_a_mistake_of_ours_does_not_end_derived_work(monkeypatch: pytest.M
     bus.consume_failures = [RuntimeError("a mistake")]
     await run(bus, recorder, monkeypatch)
     assert recorder.done == [1]
+
+
+async def test_dead_letters_of_another_process_come_before_the_events_of_its_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It parked them after we had looked at the start, and then its keys came to us."""
+
+    class Late(ListBus):
+        async def consume(self, consumer: str, limit: int, wait_ms: int, kinds: Iterable[str] = ()) -> Taken:
+            if self.moved:
+                self.letters = [DeadLetter("recorder", event(1, "k"), "was bad", 3, 0)]
+            return await super().consume(consumer, limit, wait_ms, kinds)
+
+    bus, recorder = Late([event(3, "k"), event(4, "other")]), Recorder({1: [ValueError("bad")] * 100})
+    bus.moved = True
+    await run(bus, recorder, monkeypatch)
+    assert recorder.done == [4]
+    assert [letter.event.position for letter in bus.letters] == [1, 3]
+    assert recorder.forgot == 1

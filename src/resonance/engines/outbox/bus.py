@@ -40,3 +40,6 @@ class OutboxBus(Bus):
         position = await self._store.consumer_position(consumer)
         head = (await self._store.outbox(position, 1, 0)).head
         return max(0, head - position)
+
+    async def close(self) -> None:
+        pass

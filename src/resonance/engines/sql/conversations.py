@@ -198,7 +198,7 @@ async def set_member(tx: Tx, user_id: str, conversation_id: str, changes: Member
             await update_members(tx, [member])
         else:
             await insert_members(tx, [member])
-        await emit(tx, user_id, MemberSettingsChanged(conversation_id, user_id))
+        await emit(tx, conversation_id, MemberSettingsChanged(conversation_id, user_id))
     [view] = await views_of(tx, user_id, [(seen, member)])
     return view
 

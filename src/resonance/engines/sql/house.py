@@ -1,4 +1,4 @@
-"""The store's own housekeeping: its identity, leases of worker ids, last seen, and what is old enough to go."""
+"""The store's own housekeeping: its identity, leases, last seen, and what is old enough to go."""
 
 from __future__ import annotations
 
@@ -60,6 +60,20 @@ async def _vacate(tx: Tx) -> int:
         raise ServiceError(Code.LIMIT_REACHED, f"all {WORKERS} worker ids are leased")
     await tx.run("DELETE FROM workers WHERE worker_id = :worker", worker=first["worker_id"])
     return int(first["worker_id"])
+
+
+async def lease(tx: Tx, name: str, owner: str, ttl_ms: int) -> bool:
+    """See `Store.lease`."""
+    row = await tx.one("SELECT owner, expires_at FROM leases WHERE name = :name", name=name)
+    if row is not None and row["owner"] != owner and row["expires_at"] > tx.now:
+        return False
+    sql = (
+        "INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :at)"
+        if row is None
+        else "UPDATE leases SET owner = :owner, expires_at = :at WHERE name = :name"
+    )
+    await tx.run(sql, name=name, owner=owner, at=tx.now + ttl_ms)
+    return True
 
 
 async def touch_last_seen(tx: Tx, user_ids: Sequence[str], at: int) -> None:

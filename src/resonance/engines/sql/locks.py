@@ -16,8 +16,8 @@ Lock = Callable[[Tx], Coroutine[Any, Any, None]]
 
 _CONVERSATION = "SELECT id FROM conversations WHERE id = :id FOR UPDATE"
 _MEMBER = "SELECT user_id FROM members WHERE conversation_id = :id AND user_id = :user_id FOR UPDATE"
-_WORKER_IDS = "SELECT name FROM meta WHERE name = 'epoch' FOR UPDATE"
-"""A row that always is there stands for the table of leases: whoever has it may give out an id."""
+_LEASES = "SELECT name FROM meta WHERE name = 'epoch' FOR UPDATE"
+"""A row that always is there stands for the tables of leases: whoever has it may give one out."""
 
 
 def _conversation(at: Callable[..., str]) -> Callable[..., Lock]:
@@ -39,9 +39,9 @@ def _own_member(user_id: str, conversation_id: str, *_: Any) -> Lock:
     return lock
 
 
-def _worker_ids(*_: Any) -> Lock:
+def _leases(*_: Any) -> Lock:
     async def lock(tx: Tx) -> None:
-        await tx.one(_WORKER_IDS)
+        await tx.one(_LEASES)
 
     return lock
 
@@ -52,7 +52,8 @@ _LOCKS: dict[Callable[..., Any], Callable[..., Lock]] = {
     groups.reject_join: _conversation(lambda conversation_id, *_: conversation_id),
     conversations.set_member: _own_member,
     entries.mark_read: _own_member,
-    house.lease_worker: _worker_ids,
+    house.lease_worker: _leases,
+    house.lease: _leases,
 }
 
 

@@ -56,6 +56,11 @@ async def commit_position(tx: Tx, consumer: str, position: int) -> None:
         await tx.run("UPDATE consumers SET position = :position WHERE name = :name", name=consumer, position=position)
 
 
+async def forget_consumer(tx: Tx, consumer: str) -> None:
+    """See `Store.forget_consumer`."""
+    await tx.run("DELETE FROM consumers WHERE name = :name", name=consumer)
+
+
 async def park(tx: Tx, consumer: str, event: Event, error: str, attempts: int) -> None:
     """See `Store.park`; parking the same event again replaces its error and attempts."""
     await unpark(tx, consumer, event.position)

@@ -30,6 +30,15 @@ workers = Table(
 )
 """Leases of snowflake worker ids."""
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+"""What one process at a time may do, by name."""
+
 users = Table(
     "users",
     metadata,

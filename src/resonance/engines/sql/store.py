@@ -160,6 +160,9 @@ class SqlStore(Store):
     async def lease_worker(self, owner: str, ttl_ms: int) -> int:
         return await self._write(house.lease_worker, owner, ttl_ms)
 
+    async def lease(self, name: str, owner: str, ttl_ms: int) -> bool:
+        return await self._write(house.lease, name, owner, ttl_ms)
+
     async def create_user(self, user: NewUser) -> User:
         return await self._write(accounts.create_user, user)
 
@@ -337,6 +340,9 @@ class SqlStore(Store):
 
     async def commit_position(self, consumer: str, position: int) -> None:
         await self._write_later(outbox.commit_position, consumer, position)
+
+    async def forget_consumer(self, consumer: str) -> None:
+        await self._write(outbox.forget_consumer, consumer)
 
     async def park(self, consumer: str, event: Event, error: str, attempts: int) -> None:
         return await self._write(outbox.park, consumer, event, error, attempts)

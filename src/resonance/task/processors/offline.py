@@ -49,6 +49,9 @@ class OfflineNotifier(Processor):
             await self._push.push(notifications)
             metrics.task_notifications.inc(len(notifications))
 
+    def forget(self) -> None:
+        self._audiences.forget_all()
+
     def _forget(self, event: Event) -> None:
         """Read anew who wants to be told of a conversation: somebody may have silenced it."""
         changed = decode(event)

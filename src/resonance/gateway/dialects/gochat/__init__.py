@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from resonance.gateway.dialect import Dialect, LogicParts
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resonance.domain.errors import ServiceError
     from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
+    from resonance.ports.publications import Fact, Publication
     from resonance.rpc.foreign import Servant
 
 
@@ -70,3 +71,9 @@ class GoChatDialect(Dialect):
         from resonance.gateway.dialects.gochat.servants.pusher import PusherServant
 
         return (PusherServant(downlink),)
+
+    def publications(self, fact: Fact) -> Iterable[Publication]:
+        """Return a fact as GoChat's consumers know it."""
+        from resonance.gateway.dialects.gochat.publications import publications
+
+        return publications(fact)

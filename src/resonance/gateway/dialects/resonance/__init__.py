@@ -5,7 +5,7 @@ Its `WsPacket` is the native one's ancestor; what only native clients know is le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from resonance.gateway.dialect import Dialect, LogicParts
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resonance.domain.errors import ServiceError
     from resonance.gateway.seams import Downlink
     from resonance.gateway.ws.doors import Door
+    from resonance.ports.publications import Fact, Publication
     from resonance.rpc.foreign import Servant
 
 
@@ -73,3 +74,10 @@ class ResonanceDialect(Dialect):
         from resonance.gateway.dialects.resonance.servants import PushServant
 
         return (PushServant(downlink, self.settings),)
+
+    def publications(self, fact: Fact) -> Iterable[Publication]:
+        """Return a fact as Resonance's consumers know it."""
+        from resonance.gateway.dialects.resonance.publications import publications
+        from resonance.gateway.dialects.resonance.tables import SessionIds
+
+        return publications(fact, SessionIds(self.settings.dialects.resonance_room))

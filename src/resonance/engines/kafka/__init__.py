@@ -1,0 +1,1 @@
+"""Kafka as the bus: a relay publishes the outbox, consumer groups work it off."""
