@@ -26,7 +26,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres and not mariadb and not etcd and not cluster"
+    marked: str = "not postgres and not mariadb and not etcd and not redis and not cluster"
 
     @property
     def command(self) -> list[str]:
@@ -55,6 +55,7 @@ SUITES = (
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
+    Suite("Redis", "tests", needs=(("redis-server", "redis-server"), ("openssl", "openssl")), marked="redis"),
 )
 
 
