@@ -50,12 +50,17 @@ SUITES = (
     Suite(
         "cluster",
         "tests/faults",
-        needs=(("initdb", "postgresql"), ("etcd", "etcd-server")),
+        needs=(("initdb", "postgresql"), ("etcd", "etcd-server"), ("redis-server", "redis-server")),
         workers=0,
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
-    Suite("Redis", "tests", needs=(("redis-server", "redis-server"), ("openssl", "openssl")), marked="redis"),
+    Suite(
+        "Redis",
+        "tests",
+        needs=(("redis-server", "redis-server"), ("openssl", "openssl")),
+        marked="redis and not cluster",
+    ),
 )
 
 
