@@ -29,7 +29,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres and not mariadb and not etcd and not kafka and not cluster"
+    marked: str = "not postgres and not mariadb and not etcd and not redis and not kafka and not cluster"
 
     @property
     def command(self) -> list[str]:
@@ -53,11 +53,17 @@ SUITES = (
     Suite(
         "cluster",
         "tests/faults",
-        needs=(("initdb", "postgresql"), ("etcd", "etcd-server")),
+        needs=(("initdb", "postgresql"), ("etcd", "etcd-server"), ("redis-server", "redis-server")),
         workers=0,
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
+    Suite(
+        "Redis",
+        "tests",
+        needs=(("redis-server", "redis-server"), ("openssl", "openssl")),
+        marked="redis and not cluster",
+    ),
     Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
 )
 

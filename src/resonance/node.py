@@ -29,10 +29,13 @@ from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
+from resonance.ports.counters import Counters
+from resonance.ports.routes import Routes
 from resonance.ports.store import Store
 
 if TYPE_CHECKING:
     from resonance.discovery import Discovery
+    from resonance.engines.redis.client import RedisClient
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
     from resonance.rpc.connector import Logics
@@ -73,6 +76,7 @@ class Node:
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
         self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
+        self._redis_client: RedisClient | None = None  # from its first use on
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -130,12 +134,11 @@ class Node:
 
     async def _serve(self) -> None:
         """All four roles in this process: services are called directly."""
-        from resonance.engines.memory.routes import MemoryRoutes
         from resonance.logic.role import LogicRole
         from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
@@ -154,7 +157,6 @@ class Node:
 
     async def _logic(self) -> None:
         """Use cases, for gateways and task."""
-        from resonance.engines.memory.routes import MemoryRoutes
         from resonance.logic.role import LogicRole
         from resonance.rpc.server import RpcServer
         from resonance.services.accounts import Accounts
@@ -164,7 +166,7 @@ class Node:
         from resonance.services.messages import Messages
 
         store = await self._shared_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         self._linked = logic.linked
@@ -235,6 +237,49 @@ class Node:
         repo.start()
         self._on_close(repo.close)
         return store
+
+    async def _make_routes(self) -> Routes:
+        """Return the table of live routes.
+
+        In one that is logic's own, links end what is over, and nothing else does: after this process stood still, it
+        would not know who lives. In a shared one a lease outlives what the links of a living logic would end.
+        """
+        if self._settings.routes.kind == "memory":
+            from resonance.engines.memory.routes import MemoryRoutes
+
+            return MemoryRoutes()
+        client, rpc = await self._redis(), self._settings.rpc
+        from resonance.engines.redis.routes import RedisRoutes
+
+        return RedisRoutes(client, rpc.lease + 4 * rpc.heartbeat)
+
+    async def _make_counters(self) -> Counters:
+        from resonance.engines.memory.counters import MemoryCounters
+
+        if self._settings.counters.kind == "memory":
+            return MemoryCounters()
+        client = await self._redis()
+        from resonance.engines.redis.counters import RedisCounters
+
+        return RedisCounters(client, MemoryCounters())
+
+    async def _redis(self) -> RedisClient:
+        """Return the way to Redis, which need not be there.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT when its library is not installed, or Redis refuses us.
+        """
+        if self._redis_client is None:
+            try:
+                from resonance.engines.redis.client import RedisClient
+            except ModuleNotFoundError as error:
+                reason = f"Redis is configured, and {error.name} is not installed: pip install 'resonance-im[redis]'"
+                raise ServiceError(Code.INVALID_ARGUMENT, reason, field="redis") from error
+
+            self._redis_client = RedisClient(self._settings.redis)
+            self._on_close(self._redis_client.close)
+            await self._redis_client.start()
+        return self._redis_client
 
     async def _start_task(self, store: Store, delivery: object) -> None:
         from resonance.buses import DerivedWork

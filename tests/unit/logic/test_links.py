@@ -58,7 +58,9 @@ async def live(guarded: Guarded) -> AsyncIterator[Live]:
 
 async def online(live: Live) -> dict[str, list[str]]:
     """Return who is on which gateway."""
-    return {gateway: sorted(users) for gateway, users in (await live.routes.locate(["ann", "bob", "cid"])).items()}
+    located = await live.routes.locate(["ann", "bob", "cid"])
+    assert located is not None
+    return {gateway: sorted(users) for gateway, users in located.items()}
 
 
 async def head(live: Live) -> int:
@@ -351,3 +353,13 @@ async def test_a_gateway_without_clients_has_missed_nothing(live: Live) -> None:
     assert not (await gateway.link(live.hub, [], store_epoch="before")).resync
     await gateway.open()
     assert len(gateway.of(Welcome)) == 2
+
+
+async def test_a_heartbeat_renews_the_gateways_lease(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed: list[tuple[str, int]] = []
+    monkeypatch.setattr(live.routes, "renew", lambda gateway, epoch: renewed.append((gateway, epoch)))
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [route("ann", 1)], epoch=7)
+    assert renewed == []
+    gateway.send(UpBeat(1))
+    assert renewed == [("g", 7)]
