@@ -154,3 +154,42 @@ async def test_a_logic_that_hangs_past_its_lease_is_fenced(
             cluster.processes["logic-0"].resume()
     await some_more_acks(talkers, 20)
     await finish(talkers, engines[0])
+
+
+async def test_a_user_on_two_gateways_sees_everything_on_both(
+    cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
+) -> None:
+    """Also while the logics that push to them die in turn; the second device reads along and never connects again."""
+    talkers = await start_talking(cluster, pairs=2)
+    followers = []
+    for talker in talkers:
+        there = cluster.url(1 if talker.user.url == cluster.url(0) else 0)
+        laptop = await User(there, talker.user.name, {**vars(talker.user), "access_token": talker.user.token}).login()
+        followers.append(Talker(laptop, talker.conversation))
+        await followers[-1].follow()
+    for name in ("logic-0", "logic-1"):
+        await some_more_acks(talkers, 5)
+        await cluster.kill_and_restart(name)
+    await some_more_acks(talkers, 10)
+    for talker in talkers:
+        await talker.stop()
+    for follower in followers:
+        rows = await stored(engines[0], follower.conversation)
+        await follower.wait_seen(len(rows))
+        assert follower.seen == {seq: (key, content) for seq, _, key, content in rows}
+        assert not follower.doubles
+        await follower.close()
+    await finish(talkers, engines[0])
+    assert {one.connections for one in (*talkers, *followers)} == {1}
+
+
+async def test_the_database_is_restarted(cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]) -> None:
+    """It crashes; nobody is cut off, sends are refused for now and sent again."""
+    postgres = engines[0]
+    talkers = await start_talking(cluster, pairs=3)
+    await some_more_acks(talkers, 5)
+    async with noticed(talkers, "PostgreSQL crashed and started"):
+        await asyncio.to_thread(postgres.crash)
+        await asyncio.to_thread(postgres.start)
+    await some_more_acks(talkers, 10)
+    await finish(talkers, postgres)
