@@ -16,7 +16,7 @@ test: dev ## run every suite (long matrices: make soak)
 	@$(BIN)/python scripts/suites.py
 
 test-fast: dev ## run what takes seconds
-	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb and not web and not etcd and not kafka and not cluster" tests
+	@$(BIN)/pytest -q -n 2 -m "not slow and not faults and not postgres and not mariadb and not web and not etcd and not redis and not kafka and not cluster" tests
 
 engines: ## install the servers and the browser that the tests start (Debian packages, and jars through Maven; needs root)
 	@scripts/engines.sh

@@ -43,6 +43,10 @@ if missing etcd etcd-server '/usr/bin/etcd'; then
   install_idle etcd-server etcd
 fi
 
+if missing Redis redis-server '/usr/bin/redis-server'; then
+  install_idle redis-server redis-server
+fi
+
 if missing Chromium chromium '/usr/bin/chromium'; then
   install --no-install-recommends chromium fonts-dejavu-core
 fi

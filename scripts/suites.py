@@ -29,7 +29,7 @@ class Suite:
     path: str
     needs: tuple[tuple[str, str], ...] = ()
     workers: int = 2
-    marked: str = "not postgres and not mariadb and not etcd and not kafka and not cluster"
+    marked: str = "not postgres and not mariadb and not etcd and not redis and not kafka and not cluster"
 
     @property
     def command(self) -> list[str]:
@@ -59,6 +59,7 @@ SUITES = (
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
     Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
+    Suite("Redis", "tests", needs=(("redis-server", "redis-server"), ("openssl", "openssl")), marked="redis"),
 )
 
 
