@@ -29,10 +29,12 @@ from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
+from resonance.ports.routes import Routes
 from resonance.ports.store import Store
 
 if TYPE_CHECKING:
     from resonance.discovery import Discovery
+    from resonance.engines.redis.client import RedisClient
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
     from resonance.rpc.connector import Logics
@@ -73,6 +75,7 @@ class Node:
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
         self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
+        self._redis_client: RedisClient | None = None  # from its first use on
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -130,12 +133,11 @@ class Node:
 
     async def _serve(self) -> None:
         """All four roles in this process: services are called directly."""
-        from resonance.engines.memory.routes import MemoryRoutes
         from resonance.logic.role import LogicRole
         from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
@@ -154,7 +156,6 @@ class Node:
 
     async def _logic(self) -> None:
         """Use cases, for gateways and task."""
-        from resonance.engines.memory.routes import MemoryRoutes
         from resonance.logic.role import LogicRole
         from resonance.rpc.server import RpcServer
         from resonance.services.accounts import Accounts
@@ -164,7 +165,7 @@ class Node:
         from resonance.services.messages import Messages
 
         store = await self._shared_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         self._linked = logic.linked
@@ -235,6 +236,28 @@ class Node:
         repo.start()
         self._on_close(repo.close)
         return store
+
+    async def _make_routes(self) -> Routes:
+        """Return the table of live routes; a gateway that is silent is known to be lost before its lease in it ends."""
+        rpc = self._settings.rpc
+        lease = rpc.lease + 4 * rpc.heartbeat
+        if self._settings.routes.kind == "memory":
+            from resonance.engines.memory.routes import MemoryRoutes
+
+            return MemoryRoutes(lease)
+        from resonance.engines.redis.routes import RedisRoutes
+
+        return RedisRoutes(await self._redis(), lease)
+
+    async def _redis(self) -> RedisClient:
+        """Return the way to Redis, which need not be there."""
+        if self._redis_client is None:
+            from resonance.engines.redis.client import RedisClient
+
+            self._redis_client = RedisClient(self._settings.redis)
+            self._on_close(self._redis_client.close)
+            await self._redis_client.start()
+        return self._redis_client
 
     async def _start_task(self, store: Store, delivery: object) -> None:
         from resonance.buses import DerivedWork

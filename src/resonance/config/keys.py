@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from resonance.config.settings import ADDRESS, LIVE, PATH, Section, Settings, parse_duration
+from resonance.config.settings import ADDRESS, LIVE, PATH, REDIS_URL, Section, Settings, parse_duration
 
 PREFIX = "RESONANCE_"
 Shape = Literal["scalar", "duration", "list", "mapping"]
@@ -22,7 +22,11 @@ Shape = Literal["scalar", "duration", "list", "mapping"]
 _DURATION = "a duration such as 100ms, 30s, 5m, 24h or 30d"
 _WORDS: dict[object, str] = {bool: "`true`, `false`", int: "a whole number", float: "a number", Path: "a path"}
 _PARTS = re.compile(r"[A-Za-z0-9]+")
-_PATTERNS = {ADDRESS: "`unix:path` or `host:port`", PATH: "a path such as `/metrics`"}
+_PATTERNS = {
+    ADDRESS: "`unix:path` or `host:port`",
+    PATH: "a path such as `/metrics`",
+    REDIS_URL: "`redis://host:port/0`, `rediss://host:port/0` or `unix:///path`",
+}
 
 
 @dataclass(frozen=True, slots=True)

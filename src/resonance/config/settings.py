@@ -43,6 +43,7 @@ Span = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 ADDRESS = r"^(unix:.+|[^/\s]+:\d{1,5})$"
 PATH = r"^/[\w/.-]*$"
+REDIS_URL = r"^(rediss?://[^\s:@/]+(:\d{1,5})?(/\d+)?|unix:///\S+)$"
 
 Address = Annotated[str, Field(pattern=ADDRESS)]
 """Where a role listens: unix:path or host:port."""
@@ -456,6 +457,34 @@ class KafkaConfig(Section):
         if self.certificate and not self.ca:
             raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
         return self
+class RedisConfig(Section):
+    """Redis, when something is shared in it."""
+
+    url: str = Field("redis://127.0.0.1:6379/0", pattern=REDIS_URL)
+    """Where it is; rediss:// encrypts, and /number is the database. Redis 6 or newer, but no Redis Cluster."""
+    user: str = ""
+    """User, where Redis asks for one."""
+    password: SecretStr | None = None
+    """Password."""
+    prefix: Name = "resonance:"
+    """What all keys begin with; installations that share a Redis need one each."""
+    timeout: Span = 1
+    """Longest time a call may take; then it counts as gone, and nobody waits for it until it answers again."""
+    connections: int = Field(8, ge=1, le=500)
+    """Connections per process, at most."""
+    ca: Path | None = None
+    """File with the certificate that Redis's is checked by (PEM); by default the system's are used."""
+    certificate: Path | None = None
+    """File with our own certificate, where Redis asks for one (PEM)."""
+    key: Path | None = None
+    """File with the key of our certificate (PEM)."""
+
+
+class RoutesConfig(Section):
+    """Where it is known which users are on which gateways."""
+
+    kind: Literal["memory", "redis"] = "memory"
+    """memory: each logic knows those of the gateways that are linked to it; redis: all logics share one table."""
 
 
 class RegistryConfig(Section):
@@ -507,6 +536,8 @@ class Settings(Section):
     """
     registry: RegistryConfig = RegistryConfig()
     etcd: EtcdConfig = EtcdConfig()
+    redis: RedisConfig = RedisConfig()
+    routes: RoutesConfig = RoutesConfig()
     live: LiveConfig = LiveConfig()
     bus: BusConfig = BusConfig()
     kafka: KafkaConfig = KafkaConfig()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -106,7 +106,7 @@ class LiveDelivery(Delivery):
         users: set[str] = set()
         for item in small:
             users.update(item.cached.audience)
-        located = await self._routes.locate(users)
+        located = await self._locate(users)
         for gateway, present in located.items():
             here = set(present)
             pushes = []
@@ -130,6 +130,14 @@ class LiveDelivery(Delivery):
                 item.entries, await self._store.audience(conversation.id, "", SMALL_CONVERSATION)
             )
 
+    async def _locate(self, user_ids: Collection[str]) -> dict[str, list[str]]:
+        """Return where users are; everywhere when nobody knows, for gateways push to those whom they hold."""
+        located = await self._routes.locate(user_ids)
+        if located is not None:
+            return located
+        everybody = list(user_ids)
+        return dict.fromkeys(self._links.sessions, everybody)
+
     # ------------------------------------------------------------ for task
 
     async def deliver_entries(self, entries: Sequence[Entry], audience: Sequence[Audience]) -> None:
@@ -137,7 +145,7 @@ class LiveDelivery(Delivery):
             return
         by_user = {member.user_id: member for member in audience}
         senders = [self._origins.get(entry.message_id, _NOWHERE) for entry in entries]
-        for gateway, users in (await self._routes.locate(by_user)).items():
+        for gateway, users in (await self._locate(by_user)).items():
             origins = [number if origin == gateway else 0 for origin, number in senders]
             pushes = list(_clamped(list(entries), origins, [by_user[user] for user in users]))
             if pushes:
@@ -148,14 +156,16 @@ class LiveDelivery(Delivery):
         await self.signal(signals)
 
     async def offline(self, user_ids: Sequence[str]) -> list[str]:
-        online: set[str] = set()
-        for users in (await self._routes.locate(user_ids)).values():
-            online.update(users)
+        located = await self._routes.locate(user_ids)
+        if located is None:  # a notification too many is better than none: only who is surely here gets none
+            online = set(await self._routes.routes_of(user_ids))
+        else:
+            online = {user for users in located.values() for user in users}
         return [user for user in user_ids if user not in online]
 
     async def signal(self, signals: Sequence[SignalTo], except_connection: Origin = _NOWHERE) -> None:
         """Push signals; `except_connection` is left out (whose own doing they are)."""
-        located = await self._routes.locate({user for signal in signals for user in signal.users})
+        located = await self._locate({user for signal in signals for user in signal.users})
         for gateway, present in located.items():
             here = set(present)
             number = except_connection[1] if except_connection[0] == gateway else 0
@@ -248,7 +258,7 @@ class LiveDelivery(Delivery):
 
         async def deliver(entries: Sequence[Entry], audience: Sequence[Audience]) -> None:
             by_user = {member.user_id: member for member in audience}
-            users = (await self._routes.locate(by_user)).get(gateway, [])
+            users = (await self._locate(by_user)).get(gateway, [])
             pushes = list(_clamped(list(entries), [0] * len(entries), [by_user[user] for user in users]))
             if pushes:
                 self._links.send(gateway, PushBatch(self.position, pushes, []))

@@ -187,6 +187,7 @@ class GatewaySession(LinkSession):
             self._hub.pipeline.put(self, frame.items)
         elif isinstance(frame, UpBeat):
             self.send(DownBeat(frame.number, self._hub.recovery.position))
+            self._hub.routes.renew(self.gateway, self._epoch)
         else:
             if isinstance(frame, Hello):
                 self.gateway = frame.gateway
@@ -270,7 +271,7 @@ class GatewaySession(LinkSession):
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
-        await hub.routes_changed(change, tell=hello.alone)
+        await hub.routes_changed(change, tell=hello.alone or hub.routes.shared)
         if self._behind is not None:
             await self._catch_up(self._behind, own=not hello.alone)
 
@@ -281,7 +282,7 @@ class GatewaySession(LinkSession):
         if lapsed is not None and lapsed._epoch > self._epoch:
             log.warning("the clock of this gateway went back", gateway=self.gateway)
             change = await self._hub.routes.drop(self.gateway, lapsed._epoch)
-            await self._hub.routes_changed(change, tell=self._primary)
+            await self._hub.routes_changed(change, tell=self._primary or self._hub.routes.shared)
 
     async def _catch_up(self, position: int, *, own: bool) -> None:
         """Repeat what the gateway missed on this link, or have its clients sync."""
@@ -304,7 +305,7 @@ class GatewaySession(LinkSession):
         self._primary = delta.primary
         change = await hub.routes.apply(self.gateway, self._epoch, delta.opened, delta.closed)
         self.send(RouteAck(delta.number, await hub.refusals(delta.opened)))
-        await hub.routes_changed(change, tell=delta.primary)
+        await hub.routes_changed(change, tell=delta.primary or hub.routes.shared)
 
     async def _outlive(self) -> None:
         """Keep the lost gateway's routes for its lease; drop them unless it came back meanwhile."""
@@ -317,7 +318,8 @@ class GatewaySession(LinkSession):
         await asyncio.sleep(hub.settings.lease)
         if hub.leases.get(self.gateway) is self:
             del hub.leases[self.gateway]
-            await hub.routes_changed(await hub.routes.drop(self.gateway, self._epoch), tell=self._primary)
+            change = await hub.routes.drop(self.gateway, self._epoch)
+            await hub.routes_changed(change, tell=self._primary or hub.routes.shared)
 
 
 def _at(position: int, frame: DownFrame) -> DownFrame:

@@ -26,6 +26,9 @@ from resonance.services.delivery import SignalTo
 
 log = structlog.get_logger(__name__)
 
+LOOK_AGAIN_S = 1.0
+"""Pause, beside the delay, before somebody who may be anywhere is looked for again."""
+
 
 class PresenceTracker:
     """Turns changes of routes into signals to friends, in batches (`seams.PresenceView`)."""
@@ -75,10 +78,10 @@ class PresenceTracker:
         """
         now = asyncio.get_running_loop().time()
         for user_id in change.online:
-            self._leaving.pop(user_id, None)
+            blinked = self._leaving.pop(user_id, None) is not None
             if not tell:
                 self._announced.add(user_id)
-            elif user_id not in self._announced:
+            elif not (blinked if self._routes.shared else user_id in self._announced):
                 self._arrived.add(user_id)
         for user_id in change.offline:
             self._arrived.discard(user_id)
@@ -105,8 +108,8 @@ class PresenceTracker:
         while True:
             await self._wait()
             arrived, self._arrived = self._arrived, set()
-            gone = self._take_gone()
-            known = gone & self._announced
+            gone = await self._without_route(self._take_gone())
+            known = gone if self._routes.shared else gone & self._announced
             self._announced |= arrived
             self._announced -= gone
             metrics.logic_users_online.set(len(self._announced))
@@ -141,6 +144,19 @@ class PresenceTracker:
             del self._leaving[user_id]
             gone.add(user_id)
         return gone
+
+    async def _without_route(self, users: set[str]) -> set[str]:
+        """Return those of the users who have no connection, also none of which another logic was told; when that is
+        not known, they are looked for again later.
+        """
+        if not users:
+            return users
+        located = await self._routes.locate(users)
+        if located is None:
+            later = asyncio.get_running_loop().time() + LOOK_AGAIN_S
+            self._leaving.update(dict.fromkeys(users - self._leaving.keys(), later))
+            return set()
+        return users.difference(*located.values())
 
     async def _tell(self, users: set[str], *, online: bool) -> None:
         """Tell the friends of these users, in one batch."""

@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_S = 1.0
 RENEW_S = LEASE_MS / 1000 / 3
+TEND_S = 1.0
 
 
 def wall_ms() -> int:
@@ -116,6 +117,7 @@ class LogicRole:
         self._housekeeping = [
             asyncio.create_task(run_sweep(self.delivery, SWEEP_S), name="sweep"),
             asyncio.create_task(self._renew_lease(), name="lease"),
+            asyncio.create_task(self._tend_routes(), name="routes"),
         ]
 
     async def close(self) -> None:
@@ -141,3 +143,12 @@ class LogicRole:
                 log.warning("worker lease not renewed", error=str(exc))
             except Exception:
                 log.exception("worker lease not renewed; it is tried again")
+
+    async def _tend_routes(self) -> None:
+        """End what nobody renews, and tell of those who went with it."""
+        while True:
+            await asyncio.sleep(TEND_S)
+            try:
+                await self._presence.changed(await self._routes.tend())
+            except Exception:
+                log.exception("routes not tended; it is tried again")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+import asyncio
+import time
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resonance.domain.model import Route
-from resonance.ports.routes import Routes
+from resonance.ports.routes import RouteChange, Routes
 
 
 def route(user: str, connection: int) -> Route:
@@ -14,11 +18,25 @@ def route(user: str, connection: int) -> Route:
     return Route(user, connection, 5, f"device-{user}", "127.0.0.1")
 
 
+PATIENCE_S = 20.0
+
+
+async def until_told(table: Routes, what: Callable[[RouteChange], list[str]], *, enough: bool = False) -> list[str]:
+    """Keep house until somebody is told of; when that is `enough` already, once."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        told = what(await table.tend())
+        if told or enough:
+            return told
+        assert time.monotonic() < deadline, "nobody was told of"
+        await asyncio.sleep(0.02)
+
+
 class RoutesSuite:
     """Subclasses say how to make an empty table."""
 
-    def make(self) -> Routes:
-        """Return an empty table."""
+    def make(self, lease: float = 60) -> Routes:
+        """Return an empty table, whose gateways live for `lease` seconds without being renewed."""
         raise NotImplementedError
 
     async def test_only_the_first_connection_makes_a_user_online(self) -> None:
@@ -63,7 +81,31 @@ class RoutesSuite:
         await routes.replace("g1", 1, [route("ann", 1)])
         assert await routes.routes_of(["ann", "bob"]) == {"ann": [("g1", route("ann", 1))]}
 
-    @settings(max_examples=60, deadline=None)
+    async def test_who_is_not_renewed_ends(self) -> None:
+        """One gateway lives on, the other one's users are told of once."""
+        routes = self.make(lease=0.5)
+        await routes.replace("g1", 1, [route("ann", 1)])
+        await routes.replace("g2", 1, [route("ann", 1), route("bob", 2)])
+
+        def tended(change: RouteChange) -> list[str]:
+            routes.renew("g1", 1)
+            return change.offline
+
+        assert await until_told(routes, tended) == ["bob"]
+        assert await routes.locate(["ann", "bob"]) == {"g1": ["ann"]}
+        assert (await routes.tend()).offline == []
+
+    async def test_an_older_epoch_renews_nothing(self) -> None:
+        routes = self.make(lease=0.3)
+        await routes.replace("g1", 2, [route("ann", 1)])
+
+        def tended(change: RouteChange) -> list[str]:
+            routes.renew("g1", 1)
+            return change.offline
+
+        assert await until_told(routes, tended) == ["ann"]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(
         st.lists(
             st.tuples(st.sampled_from(["open", "close", "drop", "snapshot"]), st.integers(0, 1), st.integers(0, 5)),
@@ -95,5 +137,6 @@ class RoutesSuite:
                 epochs[gateway] += 1
                 await routes.replace(gateway, epochs[gateway], [route(u, n) for n, u in table.items()])
         located = await routes.locate(["u0", "u1", "u2"])
+        assert located is not None
         expected = {gateway: sorted(set(table.values())) for gateway, table in live.items() if table}
         assert {gateway: sorted(users) for gateway, users in located.items()} == expected

@@ -8,5 +8,5 @@ from tests.contract.routes.suite_routes import RoutesSuite
 
 
 class TestMemoryRoutes(RoutesSuite):
-    def make(self) -> Routes:
-        return MemoryRoutes()
+    def make(self, lease: float = 60) -> Routes:
+        return MemoryRoutes(lease)

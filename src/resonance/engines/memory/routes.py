@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,16 +13,23 @@ from resonance.ports.routes import RouteChange, Routes
 
 @dataclass(slots=True)
 class _Gateway:
-    """What one gateway holds: its epoch and its connections by number."""
+    """What one gateway holds: its epoch, when its lease ends (monotonic, s), and its connections by number."""
 
     epoch: int
+    ends_at: float
     routes: dict[int, Route] = field(default_factory=dict)
 
 
 class MemoryRoutes(Routes):
     """A dictionary per gateway, and one from users to where they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: float = math.inf) -> None:
+        """Begin with no routes.
+
+        Args:
+            lease: s for which a gateway's routes stay without being renewed.
+        """
+        self._lease = lease
         self._gateways: dict[str, _Gateway] = {}
         # user -> (gateway, number) of each of the user's connections; a tuple, because nearly everybody has one
         self._users: dict[str, tuple[tuple[str, int], ...]] = {}
@@ -32,7 +41,7 @@ class MemoryRoutes(Routes):
         before = set(self._users)
         if known is not None:
             self._remove(gateway, known, list(known.routes))
-        table = self._gateways[gateway] = _Gateway(epoch)
+        table = self._gateways[gateway] = _Gateway(epoch, time.monotonic() + self._lease)
         self._add(gateway, table, routes)
         after = set(self._users)
         return RouteChange(sorted(after - before), sorted(before - after))
@@ -51,6 +60,19 @@ class MemoryRoutes(Routes):
             return RouteChange([], [])
         del self._gateways[gateway]
         return RouteChange([], self._remove(gateway, table, list(table.routes)))
+
+    def renew(self, gateway: str, epoch: int) -> None:
+        table = self._gateways.get(gateway)
+        if table is not None and table.epoch == epoch:
+            table.ends_at = time.monotonic() + self._lease
+
+    async def tend(self) -> RouteChange:
+        now = time.monotonic()
+        lapsed = [(gateway, table.epoch) for gateway, table in self._gateways.items() if table.ends_at <= now]
+        offline: list[str] = []
+        for gateway, epoch in lapsed:
+            offline += (await self.drop(gateway, epoch)).offline
+        return RouteChange([], offline)
 
     async def locate(self, user_ids: Iterable[str]) -> dict[str, list[str]]:
         users = self._users

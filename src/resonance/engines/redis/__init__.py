@@ -1,0 +1,1 @@
+"""What several logics share in Redis."""
