@@ -32,6 +32,21 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def certificate(self) -> Path:
+        """Its certificate, once it has one."""
+        return self.folder / "certificate.pem"
+
+    def encrypt(self) -> int:
+        """Make a certificate for `localhost`; return the port that takes encrypted connections after the next start."""
+        key, port = self.folder / "key.pem", free_port()
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+        names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(self.certificate)]
+        subprocess.run([*request, *names], check=True, stdout=-3, stderr=-3)
+        files = ["--tls-cert-file", str(self.certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+        self.options += ["--tls-port", str(port), *files]
+        return port
+
+    @property
     def url(self) -> str:
         """Where it is, for clients."""
         return f"redis://127.0.0.1:{self.port}/0"

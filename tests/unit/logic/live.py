@@ -24,6 +24,7 @@ from resonance.logic.presence import PresenceTracker
 from resonance.logic.role import wall_ms
 from resonance.logic.snowflake import Snowflakes
 from resonance.logic.states import States
+from resonance.ports.routes import Routes
 from resonance.ports.store import NewDevice, Store
 from resonance.services.link import (
     AnswerBatch,
@@ -150,13 +151,13 @@ class Gateway:
 class Live:
     """Pipeline, delivery, links and presence of one logic. `running` starts and ends it."""
 
-    def __init__(self, store: Store, settings: Settings, owner: str) -> None:
+    def __init__(self, store: Store, settings: Settings, owner: str, routes: Routes) -> None:
         self.store = store
         store = bound(store)
         self.settings = settings
         self.hub: LinkHub  # from `running` on
         self.ahead_ms = 0  # how far logic's clock is ahead of the wall's
-        self.routes = MemoryRoutes()
+        self.routes = routes
         self.links = Links()
         self.states = States(store)
         self.ids = Snowflakes(store, owner)
@@ -193,9 +194,11 @@ class Live:
 
 
 @asynccontextmanager
-async def running(store: Store, owner: str = "live", **sections: dict[str, object]) -> AsyncIterator[Live]:
+async def running(
+    store: Store, owner: str = "live", routes: Routes | None = None, **sections: dict[str, object]
+) -> AsyncIterator[Live]:
     """Run a logic with these settings by section; every task of it has ended afterwards."""
-    live = Live(store, Settings.model_validate(sections), owner)
+    live = Live(store, Settings.model_validate(sections), owner, routes or MemoryRoutes())
     await live.ids.renew()
     await live.delivery.start_sweep()
     epoch = (await store.info()).epoch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -224,3 +224,24 @@ async def test_a_clock_that_goes_back_does_not_stop_the_sweep(live: Live) -> Non
     for _ in range(2):
         await live.delivery.sweep()
     assert seqs(gateway, "bob") == [2]
+
+
+async def test_when_nobody_knows_where_users_are_every_gateway_is_told(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They push to those whom they hold; for a notification, only who is surely here counts as online."""
+    chat = (await live.send("ann", "", to="bob")).conversation_id
+    gateways = [Gateway("g1"), Gateway("g2")]
+    for gateway, name in zip(gateways, ("ann", "bob"), strict=True):
+        await gateway.link(live.hub, [route(name, 1)])
+
+    async def unknown(user_ids: Iterable[str]) -> None:
+        return None
+
+    monkeypatch.setattr(live.routes, "locate", unknown)
+    await live.send("ann", chat)
+    await live.delivery.signal([SignalTo(Typing(chat, "ann"), ["bob"])])
+    for gateway in gateways:
+        await gateway.until(lambda gateway=gateway: bool(gateway.signalled("bob")))  # type: ignore[misc]
+        assert seqs(gateway, "bob") == [2]
+    assert await live.delivery.offline(["ann", "cid"]) == ["cid"]

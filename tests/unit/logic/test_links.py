@@ -58,7 +58,9 @@ async def live(guarded: Guarded) -> AsyncIterator[Live]:
 
 async def online(live: Live) -> dict[str, list[str]]:
     """Return who is on which gateway."""
-    return {gateway: sorted(users) for gateway, users in (await live.routes.locate(["ann", "bob", "cid"])).items()}
+    located = await live.routes.locate(["ann", "bob", "cid"])
+    assert located is not None
+    return {gateway: sorted(users) for gateway, users in located.items()}
 
 
 async def head(live: Live) -> int:

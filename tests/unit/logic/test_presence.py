@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.signals import Presence
 from resonance.engines.sqlite.store import SqliteStore
+from resonance.logic import presence as module
 from resonance.ports.routes import RouteChange
 from resonance.ports.store import FriendEdge
 from resonance.services.link import RouteDelta
@@ -220,3 +221,31 @@ async def test_states_come_in_the_order_asked_for(store: Guarded) -> None:
             ("cid", True, 0),
             ("bob", False, 77),
         ]
+
+
+async def test_nobody_is_said_to_be_gone_while_they_may_be_anywhere(
+    store: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked for again."""
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.05)
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        await gateway.open(BOB)
+        await gateway.until(lambda: seen(gateway) == [("bob", True)])
+        looked = asyncio.Event()
+        locate = live.routes.locate
+
+        async def unknown(user_ids: Iterable[str]) -> dict[str, list[str]] | None:
+            if set(user_ids) != {"bob"}:
+                return await locate(user_ids)
+            looked.set()
+            return None
+
+        monkeypatch.setattr(live.routes, "locate", unknown)
+        close(gateway, 2)
+        for _ in range(2):
+            looked.clear()
+            await asyncio.wait_for(looked.wait(), 10)
+        assert seen(gateway) == [("bob", True)]
+        monkeypatch.setattr(live.routes, "locate", locate)
+        await gateway.until(lambda: seen(gateway) == [("bob", True), ("bob", False)])
