@@ -29,6 +29,7 @@ from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
+from resonance.ports.counters import Counters
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
 
@@ -137,7 +138,7 @@ class Node:
         from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
-        logic = LogicRole(store, await self._make_routes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
@@ -165,7 +166,7 @@ class Node:
         from resonance.services.messages import Messages
 
         store = await self._shared_store()
-        logic = LogicRole(store, await self._make_routes(), self._settings, self._secret())
+        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
         await logic.start()
         self._on_close(logic.close)
         self._linked = logic.linked
@@ -248,6 +249,15 @@ class Node:
         from resonance.engines.redis.routes import RedisRoutes
 
         return RedisRoutes(await self._redis(), lease)
+
+    async def _make_counters(self) -> Counters:
+        from resonance.engines.memory.counters import MemoryCounters
+
+        if self._settings.counters.kind == "memory":
+            return MemoryCounters()
+        from resonance.engines.redis.counters import RedisCounters
+
+        return RedisCounters(await self._redis(), MemoryCounters())
 
     async def _redis(self) -> RedisClient:
         """Return the way to Redis, which need not be there."""

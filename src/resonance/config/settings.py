@@ -487,6 +487,13 @@ class RoutesConfig(Section):
     """memory: each logic knows those of the gateways that are linked to it; redis: all logics share one table."""
 
 
+class CountersConfig(Section):
+    """Where failed logins and registrations are counted."""
+
+    kind: Literal["memory", "redis"] = "memory"
+    """memory: each logic counts by itself; redis: all of them together."""
+
+
 class RegistryConfig(Section):
     """How roles find one another when they run as processes of their own."""
 
@@ -538,6 +545,7 @@ class Settings(Section):
     etcd: EtcdConfig = EtcdConfig()
     redis: RedisConfig = RedisConfig()
     routes: RoutesConfig = RoutesConfig()
+    counters: CountersConfig = CountersConfig()
     live: LiveConfig = LiveConfig()
     bus: BusConfig = BusConfig()
     kafka: KafkaConfig = KafkaConfig()

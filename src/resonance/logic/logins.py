@@ -18,6 +18,7 @@ from resonance.logic.seams import Clock
 from resonance.logic.throttle import LoginThrottle, Throttle, address_key
 from resonance.logic.tokens import Claims, Signer, TokenKind
 from resonance.observe import metrics
+from resonance.ports.counters import Counters
 from resonance.ports.store import NewDevice, Store
 from resonance.services.accounts import Login, NewAccount, Registration, Tokens
 
@@ -36,7 +37,7 @@ class Logins:
         clock: Clock,
         accounts: AccountsConfig,
         auth: Auth,
-        monotonic: Clock,
+        counters: Counters,
     ) -> None:
         self._store = store
         self._devices = devices
@@ -49,10 +50,10 @@ class Logins:
         self._grace_ms = int(auth.refresh_grace * 1000)
         window_ms = int(accounts.attempts_window * 1000)
         self._failures = LoginThrottle(
-            Throttle(lambda: accounts.attempts_per_account, window_ms, monotonic),
-            Throttle(lambda: accounts.attempts_per_address, window_ms, monotonic),
+            Throttle(counters, "login-account", lambda: accounts.attempts_per_account, window_ms),
+            Throttle(counters, "login-address", lambda: accounts.attempts_per_address, window_ms),
         )
-        self._registrations = Throttle(lambda: accounts.registrations_per_address, window_ms, monotonic)
+        self._registrations = Throttle(counters, "registration", lambda: accounts.registrations_per_address, window_ms)
 
     async def register(self, wish: Registration) -> Tokens:
         """Create an account and log it in (`Accounts.register`)."""
@@ -65,7 +66,7 @@ class Logins:
             device_name = checks.check_label(wish.device_name, "device_name", checks.MAX_DEVICE_NAME)
             password = self._passwords.check_new(wish.password)
             if wish.address:
-                self._registrations.enter(address_key(wish.address))
+                await self._registrations.enter(address_key(wish.address))
             user = await self._store.create_user(
                 NewUser(
                     user_id,
@@ -155,14 +156,14 @@ class Logins:
 
         A caller that goes away meanwhile has failed: otherwise hanging up early would make guesses free.
         """
-        self._failures.enter(user_id, address)
+        await self._failures.enter(user_id, address)
         try:
             yield
         except ServiceError as error:
             if error.code is not Code.WRONG_CREDENTIALS:
-                self._failures.aborted(user_id, address)
+                await self._failures.aborted(user_id, address)
             raise
-        self._failures.succeeded(user_id, address)
+        await self._failures.succeeded(user_id, address)
 
     async def _open(self, user: User, platform: Platform, name: str, dialect: str) -> Tokens:
         """Record a device, end those it displaces, and return its tokens."""

@@ -26,6 +26,7 @@ from resonance.logic.presence import PresenceTracker
 from resonance.logic.snowflake import LEASE_MS, Snowflakes
 from resonance.logic.states import States
 from resonance.logic.tokens import Signer
+from resonance.ports.counters import Counters
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
 from resonance.services import LogicServices
@@ -51,7 +52,7 @@ def monotonic_ms() -> int:
 class LogicRole:
     """Everything of logic. `start` before anything is asked of `services`, `link` or `delivery`."""
 
-    def __init__(self, store: Store, routes: Routes, settings: Settings, secret: bytes) -> None:
+    def __init__(self, store: Store, routes: Routes, counters: Counters, settings: Settings, secret: bytes) -> None:
         self._store = store
         self._settings = settings
         self._routes = routes
@@ -64,18 +65,16 @@ class LogicRole:
         )
         self._presence = PresenceTracker(store, routes, self.delivery, settings.presence, wall_ms)
         self._passwords = Passwords(settings.accounts)
-        self.services = self._build_services(secret)
+        self.services = self._build_services(secret, counters)
         self._link: LinkHub | None = None
         self._housekeeping: list[asyncio.Task[None]] = []
 
-    def _build_services(self, secret: bytes) -> LogicServices:
+    def _build_services(self, secret: bytes, counters: Counters) -> LogicServices:
         settings, store, states = self._settings, self._store, self._states
         census = Census(store)
         devices = Devices(store, self._links, monotonic_ms, int(settings.auth.cache_ttl * 1000))
         signer = Signer(secret, settings.auth.issuer, wall_ms)
-        logins = Logins(
-            store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth, monotonic_ms
-        )
+        logins = Logins(store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth, counters)
         return LogicServices(
             accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms),
             friends=FriendsLogic(store, self._presence, states, settings.friends),

@@ -1,4 +1,4 @@
-"""Throttles: how often something may be tried under one key, in memory and bounded.
+"""Throttles: how often something may be tried under one key.
 
 An attempt is counted before it is made and taken back when it turns out not to count, so that many at once cannot
 slip through while the first is still being checked.
@@ -7,63 +7,47 @@ slip through while the first is still being checked.
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Callable
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.logic.seams import Clock
-
-CAPACITY = 65_536
-"""Keys a throttle remembers; the one tried longest ago is forgotten for a new one."""
+from resonance.ports.counters import Counters
 
 
 class Throttle:
-    """Counts attempts by key; a key's window begins with its first attempt and forgets all of them at its end.
+    """Attempts of one kind, by key; a key's window begins with its first attempt and forgets all of them at its end."""
 
-    Args:
-        limit: returns the attempts in one window; further ones are refused. It may change.
-        window_ms: the window's length.
-        clock: ms; one that never goes back, or a correction of the time would lock people out for as long.
-    """
+    def __init__(self, counters: Counters, kind: str, limit: Callable[[], int], window_ms: int) -> None:
+        """Begin with what is counted.
 
-    def __init__(self, limit: Callable[[], int], window_ms: int, clock: Clock, capacity: int = CAPACITY) -> None:
+        Args:
+            kind: what is tried; throttles of one kind count together.
+            limit: returns the attempts in one window; further ones are refused. It may change.
+            window_ms: the window's length.
+        """
+        self._counters = counters
+        self._kind = kind
         self._limit = limit
         self._window_ms = window_ms
-        self._clock = clock
-        self._capacity = capacity
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()  # key -> (window's end in ms, attempts)
 
-    def enter(self, key: str) -> None:
+    async def enter(self, key: str) -> None:
         """Count one attempt.
 
         Raises:
             ServiceError: RATE_LIMITED with `retry_after_ms`, when the window is full; nothing was counted.
         """
-        ends_at, count = self._current(key)
-        if count >= self._limit():
-            wait = ends_at - self._clock()
+        wait = await self._counters.enter(self._kind, key, self._limit(), self._window_ms)
+        if wait:
             raise ServiceError(
                 Code.RATE_LIMITED, f"too many attempts: try again in {-(-wait // 1000)} s", retry_after_ms=wait
             )
-        self._counts[key] = (ends_at, count + 1)
-        self._counts.move_to_end(key)
-        if len(self._counts) > self._capacity:
-            self._counts.popitem(last=False)
 
-    def take_back(self, key: str) -> None:
+    async def take_back(self, key: str) -> None:
         """Uncount one attempt."""
-        ends_at, count = self._current(key)
-        if count > 0:
-            self._counts[key] = (ends_at, count - 1)
+        await self._counters.take_back(self._kind, key)
 
-    def reset(self, key: str) -> None:
+    async def reset(self, key: str) -> None:
         """Forget all attempts of a key."""
-        self._counts.pop(key, None)
-
-    def _current(self, key: str) -> tuple[int, int]:
-        now = self._clock()
-        ends_at, count = self._counts.get(key, (0, 0))
-        return (ends_at, count) if ends_at > now else (now + self._window_ms, 0)
+        await self._counters.reset(self._kind, key)
 
 
 class LoginThrottle:
@@ -73,27 +57,32 @@ class LoginThrottle:
         self._accounts = accounts
         self._addresses = addresses
 
-    def enter(self, user_id: str, address: str) -> None:
+    async def enter(self, user_id: str, address: str) -> None:
         """Count an attempt as failed until told otherwise. Raises RATE_LIMITED."""
         source = address_key(address)
         if source:
-            self._addresses.enter(source)
+            await self._addresses.enter(source)
         try:
-            self._accounts.enter(user_id)
+            await self._accounts.enter(user_id)
         except ServiceError:
             if source:
-                self._addresses.take_back(source)
+                await self._addresses.take_back(source)
             raise
 
-    def succeeded(self, user_id: str, address: str) -> None:
+    async def succeeded(self, user_id: str, address: str) -> None:
         """The password was right: the account's failures are forgotten, the address's earlier ones are not."""
-        self._accounts.reset(user_id)
-        self._addresses.take_back(address_key(address))
+        await self._accounts.reset(user_id)
+        await self._take_back(address)
 
-    def aborted(self, user_id: str, address: str) -> None:
+    async def aborted(self, user_id: str, address: str) -> None:
         """The attempt was neither right nor wrong (the store was away): it does not count."""
-        self._accounts.take_back(user_id)
-        self._addresses.take_back(address_key(address))
+        await self._accounts.take_back(user_id)
+        await self._take_back(address)
+
+    async def _take_back(self, address: str) -> None:
+        source = address_key(address)
+        if source:
+            await self._addresses.take_back(source)
 
 
 def address_key(address: str) -> str:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from resonance.config import Settings
 from resonance.config.settings import AccountsConfig
 from resonance.domain.errors import Code
+from resonance.engines.memory.counters import MemoryCounters
 from resonance.engines.memory.routes import MemoryRoutes
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.gateway.dialect import Dialect
@@ -91,7 +92,7 @@ async def running(
     engine = SqliteStore(folder / "resonance.db", settings.store)
     await engine.start()
     store: Store = engine
-    logic = LogicRole(loopback(Store, store) if split else store, MemoryRoutes(), settings, b"x" * 32)
+    logic = LogicRole(loopback(Store, store) if split else store, MemoryRoutes(), MemoryCounters(), settings, b"x" * 32)
     await logic.start()
     services = _apart(logic.services) if split else logic.services
     health = Health()

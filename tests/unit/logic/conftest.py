@@ -14,6 +14,7 @@ from resonance.config import Settings
 from resonance.domain.closes import Close
 from resonance.domain.ids import UserId
 from resonance.domain.model import Caller, NewUser, PresenceState
+from resonance.engines.memory.counters import MemoryCounters
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic.accounts import AccountsLogic
 from resonance.logic.census import Census
@@ -85,7 +86,7 @@ class World:
             self.clock,
             settings.accounts,
             settings.auth,
-            self.clock.monotonic,
+            MemoryCounters(self.clock.monotonic),
         )
         self.accounts = AccountsLogic(
             store, logins, self.device_states, self.signer, self.passwords, self.online, self.clock

@@ -1,6 +1,6 @@
 """Calls to Redis: Lua scripts and single commands, each bounded in time, each a single round trip.
 
-While Redis is gone calls fail at once: only `probe`, which housekeeping makes, tries it again.
+While Redis is gone calls fail at once: only `probe`, which is made every second, tries it again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ Script = AsyncScript
 Argument = str | int
 
 
+PROBE_S = 1.0
+"""Pause between attempts to reach a Redis that is gone."""
+
+
 class Gone(Exception):  # noqa: N818 - a state, which callers have an answer to
     """Redis did not do what it was asked, or nobody knows whether it did."""
 
@@ -36,6 +40,7 @@ class RedisClient:
     Attributes:
         run: the server process that the newest connection led to; another one has other data, older ones or none.
         up: whether the last call was answered.
+        losses: how often it was not.
     """
 
     def __init__(self, config: RedisConfig) -> None:
@@ -47,6 +52,8 @@ class RedisClient:
         self.prefix = config.prefix
         self.run = ""
         self.up = True
+        self.losses = 0
+        self._task: asyncio.Task[None] | None = None
         self._timeout = config.timeout
         try:
             pool = BlockingConnectionPool.from_url(config.url, **self._options(config))
@@ -88,7 +95,7 @@ class RedisClient:
         self.run = next(line for line in str(answer).splitlines() if line.startswith("run_id:"))
 
     async def start(self) -> None:
-        """Try whether Redis is there; it need not be.
+        """Try whether Redis is there, which it need not be, and go on to try while it is not.
 
         Raises:
             ServiceError: INVALID_ARGUMENT when it is, and refuses us.
@@ -100,9 +107,18 @@ class RedisClient:
             raise ServiceError(Code.INVALID_ARGUMENT, f"redis refuses us: {error}", field="redis.url") from error
         except (RedisError, OSError, TimeoutError) as error:
             self._lost(error)
+        self._task = asyncio.create_task(self._keep_probing(), name="redis")
+
+    async def _keep_probing(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_S)
+            await self.probe()
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
@@ -136,11 +152,13 @@ class RedisClient:
                     await self._redis.ping()
             except (RedisError, OSError, TimeoutError):
                 return False
-            self.up = True
-            log.info("redis answers again")
+            if not self.up:  # two may have tried
+                self.up = True
+                log.info("redis answers again")
         return self.up
 
     def _lost(self, error: Exception) -> None:
         if self.up:
             self.up = False
+            self.losses += 1
             log.warning("redis does not answer", error=str(error) or type(error).__name__)

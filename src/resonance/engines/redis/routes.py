@@ -81,6 +81,7 @@ class RedisRoutes(Routes):
         self._own: dict[str, _Announced] = {}
         self._lock = asyncio.Lock()  # what is announced is written in the order in which it came
         self._seen: tuple[str, str] | None = None  # the server process and the generation that answered last
+        self._losses = 0
         self._unknown_until = 0.0
         self._replace = client.script(scripts.REPLACE)
         self._apply = client.script(scripts.APPLY)
@@ -160,11 +161,8 @@ class RedisRoutes(Routes):
     # ------------------------------------------------------------ keeping house
 
     async def tend(self) -> RouteChange:
-        was_up = self._client.up
         if not await self._client.probe():
             return _NOTHING
-        if not was_up:
-            self._settle_anew()
         async with self._lock:
             online, offline = await self._renew_and_reap()
             for gateway, own in list(self._own.items()):
@@ -204,8 +202,11 @@ class RedisRoutes(Routes):
             for own in self._own.values():
                 own.soil()
             self._settle_anew()
+        elif self._client.losses != self._losses:  # others may have been unable to write
+            self._settle_anew()
 
     def _settle_anew(self) -> None:
+        self._losses = self._client.losses
         self._unknown_until = asyncio.get_running_loop().time() + self._settle
 
     # ------------------------------------------------------------ looking
