@@ -53,13 +53,19 @@ SUITES = (
     Suite(
         "cluster",
         "tests/faults",
-        needs=(("initdb", "postgresql"), ("etcd", "etcd-server")),
+        needs=(("initdb", "postgresql"), ("etcd", "etcd-server"), ("redis-server", "redis-server")),
         workers=0,
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
     Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
     Suite("Redis", "tests", needs=(("redis-server", "redis-server"), ("openssl", "openssl")), marked="redis"),
+    Suite(
+        "Redis",
+        "tests",
+        needs=(("redis-server", "redis-server"), ("openssl", "openssl")),
+        marked="redis and not cluster",
+    ),
 )
 
 

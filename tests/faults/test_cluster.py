@@ -16,6 +16,7 @@ from tests.e2e.clients import User
 from tests.e2e.cluster import Cluster
 from tests.engines.etcd import etcd_server
 from tests.engines.postgres import PostgresServer, postgres_server
+from tests.engines.redis import redis_server
 from tests.faults.talkers import Talker, check, longest_pause
 from tests.faults.test_kill import LINK, some_more_acks
 from tests.faults.test_served import stored
@@ -31,6 +32,7 @@ def engines() -> Iterator[tuple[PostgresServer, dict[str, str]]]:
     """Servers for all tests of this module, and where they are."""
     with ExitStack() as stack:
         postgres, etcd = stack.enter_context(postgres_server()), stack.enter_context(etcd_server())
+        redis = stack.enter_context(redis_server())
         yield (
             postgres,
             {
@@ -38,18 +40,25 @@ def engines() -> Iterator[tuple[PostgresServer, dict[str, str]]]:
                 "RESONANCE_STORE__URL": postgres.url(),
                 "RESONANCE_STORE__TIMEOUT": "3",
                 "RESONANCE_ETCD__ENDPOINTS": etcd.endpoint,
+                "RESONANCE_REDIS__URL": redis.url,
             },
         )
 
 
-@pytest.fixture(params=["repo: local", "repo: remote"])
+@pytest.fixture(params=["repo: local", "repo: remote", pytest.param("repo: local, redis", marks=pytest.mark.redis)])
 async def cluster(
     request: pytest.FixtureRequest, engines: tuple[PostgresServer, dict[str, str]], tmp_path: Path
 ) -> AsyncIterator[Cluster]:
-    """Two of each role; every logic and task is repo itself, or there are two of those as well."""
-    local = request.param == "repo: local"
+    """Two of each role; every logic and task is repo itself, or there are two of those as well.
+
+    With Redis the logics share their routes and their counters.
+    """
+    local = request.param.startswith("repo: local")
     counts = COUNTS if local else {"repo": 2, **COUNTS}
     places = {**engines[1], "RESONANCE_ETCD__PREFIX": f"/{tmp_path.name}"}
+    if request.param.endswith("redis"):
+        places |= {"RESONANCE_REDIS__PREFIX": f"{tmp_path.name}:", "RESONANCE_COUNTERS__KIND": "redis"}
+        places["RESONANCE_ROUTES__KIND"] = "redis"
     made = Cluster(tmp_path, counts, **places, RESONANCE_ROLES__REPO="local" if local else "remote", **LINK)
     try:
         await made.start()
