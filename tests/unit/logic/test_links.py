@@ -353,3 +353,13 @@ async def test_a_gateway_without_clients_has_missed_nothing(live: Live) -> None:
     assert not (await gateway.link(live.hub, [], store_epoch="before")).resync
     await gateway.open()
     assert len(gateway.of(Welcome)) == 2
+
+
+async def test_a_heartbeat_renews_the_gateways_lease(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed: list[tuple[str, int]] = []
+    monkeypatch.setattr(live.routes, "renew", lambda gateway, epoch: renewed.append((gateway, epoch)))
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [route("ann", 1)], epoch=7)
+    assert renewed == []
+    gateway.send(UpBeat(1))
+    assert renewed == [("g", 7)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from resonance.domain.signals import Presence
 from resonance.engines.redis.client import RedisClient
 from resonance.engines.redis.routes import RedisRoutes
 from resonance.engines.sqlite.store import SqliteStore
+from resonance.services.link import RouteDelta
 from tests.engines.redis import RedisServer, redis_server
-from tests.unit.logic.live import Gateway, Live, route, running
+from tests.unit.logic.live import PATIENCE_S, Gateway, Live, route, running
 from tests.unit.logic.test_presence import BOB, CID, SOON, close
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
@@ -88,3 +90,46 @@ async def test_somebody_who_comes_by_one_logic_and_goes_by_the_other_is_told_of(
         close(links[0], BOB.connection)
         close(links[1], BOB.connection)
         await hers[1].until(lambda number=number: seen(*hers).count(("bob", False)) == number)  # type: ignore[misc]
+
+
+async def test_who_comes_back_through_another_logic_was_never_gone(
+    logics: list[Live], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The logic that saw them go looks again before it says so."""
+    first, second = logics
+    hers = [Gateway("g0"), Gateway("g0")]
+    for live, link in zip(logics, hers, strict=True):
+        await link.link(live.hub, [route("ann", 1)], alone=live is first)
+    one, two = Gateway("g1"), Gateway("g2")
+    await one.link(first.hub, [BOB, CID])
+    await two.link(second.hub, [])
+    await hers[0].until(lambda: {("bob", True), ("cid", True)} <= set(seen(*hers)))
+    asked, back = asyncio.Event(), asyncio.Event()
+    locate = first.routes.locate
+
+    async def wait(user_ids: Iterable[str]) -> dict[str, list[str]] | None:
+        if set(user_ids) == {"bob"}:
+            asked.set()
+            await back.wait()
+        return await locate(user_ids)
+
+    monkeypatch.setattr(first.routes, "locate", wait)
+    close(one, BOB.connection)
+    async with asyncio.timeout(PATIENCE_S):
+        await asked.wait()
+    await two.open(BOB)
+    back.set()
+    close(one, CID.connection)
+    await hers[0].until(lambda: ("cid", False) in seen(*hers))
+    assert ("bob", False) not in seen(*hers)
+
+
+async def test_who_is_told_of_a_change_tells_others_whoever_the_gateway_chose(logics: list[Live]) -> None:
+    """No other logic is told of it."""
+    hers = Gateway("g0")
+    await hers.link(logics[1].hub, [route("ann", 1)])
+    gateway = Gateway("g1")
+    await gateway.link(logics[1].hub, [BOB], alone=False)
+    await hers.until(lambda: seen(hers) == [("bob", True)])
+    gateway.send(RouteDelta(7, [CID], [], primary=False))
+    await hers.until(lambda: seen(hers) == [("bob", True), ("cid", True)])
