@@ -239,16 +239,19 @@ class Node:
         return store
 
     async def _make_routes(self) -> Routes:
-        """Return the table of live routes; a gateway that is silent is known to be lost before its lease in it ends."""
-        rpc = self._settings.rpc
-        lease = rpc.lease + 4 * rpc.heartbeat
+        """Return the table of live routes.
+
+        In one that is logic's own, links end what is over, and nothing else does: after this process stood still, it
+        would not know who lives. In a shared one a lease outlives what the links of a living logic would end.
+        """
         if self._settings.routes.kind == "memory":
             from resonance.engines.memory.routes import MemoryRoutes
 
-            return MemoryRoutes(lease)
+            return MemoryRoutes()
         from resonance.engines.redis.routes import RedisRoutes
 
-        return RedisRoutes(await self._redis(), lease)
+        rpc = self._settings.rpc
+        return RedisRoutes(await self._redis(), rpc.lease + 4 * rpc.heartbeat)
 
     async def _make_counters(self) -> Counters:
         from resonance.engines.memory.counters import MemoryCounters
