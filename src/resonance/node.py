@@ -248,24 +248,33 @@ class Node:
             from resonance.engines.memory.routes import MemoryRoutes
 
             return MemoryRoutes()
+        client, rpc = await self._redis(), self._settings.rpc
         from resonance.engines.redis.routes import RedisRoutes
 
-        rpc = self._settings.rpc
-        return RedisRoutes(await self._redis(), rpc.lease + 4 * rpc.heartbeat)
+        return RedisRoutes(client, rpc.lease + 4 * rpc.heartbeat)
 
     async def _make_counters(self) -> Counters:
         from resonance.engines.memory.counters import MemoryCounters
 
         if self._settings.counters.kind == "memory":
             return MemoryCounters()
+        client = await self._redis()
         from resonance.engines.redis.counters import RedisCounters
 
-        return RedisCounters(await self._redis(), MemoryCounters())
+        return RedisCounters(client, MemoryCounters())
 
     async def _redis(self) -> RedisClient:
-        """Return the way to Redis, which need not be there."""
+        """Return the way to Redis, which need not be there.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT when its library is not installed, or Redis refuses us.
+        """
         if self._redis_client is None:
-            from resonance.engines.redis.client import RedisClient
+            try:
+                from resonance.engines.redis.client import RedisClient
+            except ModuleNotFoundError as error:
+                reason = f"Redis is configured, and {error.name} is not installed: pip install 'resonance-im[redis]'"
+                raise ServiceError(Code.INVALID_ARGUMENT, reason, field="redis") from error
 
             self._redis_client = RedisClient(self._settings.redis)
             self._on_close(self._redis_client.close)
