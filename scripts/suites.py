@@ -59,7 +59,6 @@ SUITES = (
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
     Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
-    Suite("Redis", "tests", needs=(("redis-server", "redis-server"), ("openssl", "openssl")), marked="redis"),
     Suite(
         "Redis",
         "tests",

@@ -457,6 +457,8 @@ class KafkaConfig(Section):
         if self.certificate and not self.ca:
             raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
         return self
+
+
 class RedisConfig(Section):
     """Redis, when something is shared in it."""
 
