@@ -23,7 +23,8 @@ from tests.faults.test_served import stored
 
 pytestmark = [pytest.mark.faults, pytest.mark.cluster, pytest.mark.timeout(300)]
 
-ROUNDS = 10 if os.environ.get("RESONANCE_SOAK") else 1
+SOAK = bool(os.environ.get("RESONANCE_SOAK"))
+ROUNDS = 10 if SOAK else 1
 COUNTS = {"logic": 2, "task": 2, "gateway": 2}
 
 
@@ -45,7 +46,15 @@ def engines() -> Iterator[tuple[PostgresServer, dict[str, str]]]:
         )
 
 
-@pytest.fixture(params=["repo: local", "repo: remote", pytest.param("repo: local, redis", marks=pytest.mark.redis)])
+LOCAL, REMOTE, SHARED = "repo: local", "repo: remote", "repo: local, redis"
+
+
+def on(*kinds: str) -> pytest.MarkDecorator:
+    """Run a test on these kinds of clusters; in `make soak` on all."""
+    return pytest.mark.parametrize("cluster", (LOCAL, REMOTE, SHARED) if SOAK else kinds, indirect=True)
+
+
+@pytest.fixture
 async def cluster(
     request: pytest.FixtureRequest, engines: tuple[PostgresServer, dict[str, str]], tmp_path: Path
 ) -> AsyncIterator[Cluster]:
@@ -102,6 +111,7 @@ async def finish(talkers: list[Talker], server: PostgresServer) -> None:
         await talker.close()
 
 
+@on(LOCAL, REMOTE, SHARED)
 async def test_every_process_is_killed_in_turn(
     cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
 ) -> None:
@@ -120,6 +130,7 @@ async def test_every_process_is_killed_in_turn(
     await finish(talkers, engines[0])
 
 
+@on(REMOTE)
 async def test_every_process_is_replaced_in_turn(
     cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
 ) -> None:
@@ -138,6 +149,7 @@ async def test_every_process_is_replaced_in_turn(
     await finish(talkers, engines[0])
 
 
+@on(LOCAL)
 async def test_a_logic_that_hangs_past_its_lease_is_fenced(
     cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
 ) -> None:
@@ -156,6 +168,7 @@ async def test_a_logic_that_hangs_past_its_lease_is_fenced(
     await finish(talkers, engines[0])
 
 
+@on(SHARED)
 async def test_a_user_on_two_gateways_sees_everything_on_both(
     cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]
 ) -> None:
@@ -183,6 +196,7 @@ async def test_a_user_on_two_gateways_sees_everything_on_both(
     assert {one.connections for one in (*talkers, *followers)} == {1}
 
 
+@on(LOCAL)
 async def test_the_database_is_restarted(cluster: Cluster, engines: tuple[PostgresServer, dict[str, str]]) -> None:
     """It crashes; nobody is cut off, sends are refused for now and sent again."""
     postgres = engines[0]
