@@ -30,6 +30,7 @@ from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
 from resonance.ports.store import Store
+from resonance.uplinks import gateway_queue, logic_queue
 
 if TYPE_CHECKING:
     from resonance.discovery import Discovery
@@ -135,7 +136,7 @@ class Node:
         from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret(), logic_queue(self._settings))
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
@@ -164,7 +165,7 @@ class Node:
         from resonance.services.messages import Messages
 
         store = await self._shared_store()
-        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret())
+        logic = LogicRole(store, MemoryRoutes(), self._settings, self._secret(), logic_queue(self._settings))
         await logic.start()
         self._on_close(logic.close)
         self._linked = logic.linked
@@ -280,7 +281,7 @@ class Node:
     def _make_gateway(self, services: LogicServices, logics: Logics) -> GatewayRole:
         from resonance.gateway.role import GatewayRole
 
-        return GatewayRole(services, logics, self._settings, self._dialects)
+        return GatewayRole(services, logics, self._settings, self._dialects, gateway_queue(self._settings))
 
     async def _start_gateway(self, gateway: GatewayRole) -> None:
         from resonance.gateway.http.web import is_served
