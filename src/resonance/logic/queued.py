@@ -149,14 +149,19 @@ class LogicQueue:
         self._sink.put(_Way(gateway, epoch, taken), items)
 
     def _commit(self, intake: Intake) -> None:
-        """Commit what is answered, in order. Raises ServiceError when an answer was not written."""
+        """Commit what is answered, in order, and nothing behind an answer that was not written.
+
+        Raises:
+            ServiceError: there is such an answer.
+        """
         mark = 0
-        while self._in_flight and self._in_flight[0].done.done():
-            taken = self._in_flight.popleft()
-            taken.done.result()
-            mark = taken.mark
-        if mark:
-            intake.commit(mark)
+        try:
+            while self._in_flight and self._in_flight[0].done.done():
+                self._in_flight[0].done.result()
+                mark = self._in_flight.popleft().mark
+        finally:
+            if mark:
+                intake.commit(mark)
 
     async def _leave(self) -> None:
         """Give up the intake; what is not committed comes again, here or elsewhere."""
@@ -166,7 +171,7 @@ class LogicQueue:
         in_flight = [taken.done for taken in self._in_flight]
         if in_flight:
             await asyncio.wait(in_flight, timeout=DRAIN_S)
-        with contextlib.suppress(ServiceError):
+        with contextlib.suppress(ServiceError, ValueError):
             self._commit(intake)
         self._in_flight.clear()
         await intake.close()

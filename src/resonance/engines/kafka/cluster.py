@@ -71,7 +71,7 @@ class Cluster:
             "bootstrap.servers": ",".join(config.brokers),
             "client.id": "resonance",
             "logger": _quiet_logger(),
-            "error_cb": _tell,
+            "error_cb": tell,
             "reconnect.backoff.max.ms": 1_000,
             "security.protocol": ("SASL_" if config.user else "") + ("SSL" if config.ca else "PLAINTEXT"),
         }
@@ -182,10 +182,10 @@ def _code(error: ServiceError) -> int | None:
     return None
 
 
-def _tell(error: KafkaError) -> None:
+def tell(error: KafkaError) -> None:
     """Log what a client tells of itself; each connection that fails is of no interest as long as another one works."""
-    tell = log.warning if error.fatal() or error.code() in _SERIOUS else log.debug
-    tell("kafka", code=error.name(), error=error.str())
+    write = log.warning if error.fatal() or error.code() in _SERIOUS else log.debug
+    write("kafka", code=error.name(), error=error.str())
 
 
 def _quiet_logger() -> logging.Logger:

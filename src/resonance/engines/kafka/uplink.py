@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import SendItem
-from resonance.engines.kafka.cluster import Cluster, unavailable
-from resonance.engines.kafka.producer import Publisher
+from resonance.engines.kafka.cluster import Cluster, tell, unavailable
+from resonance.engines.kafka.producer import NO_TOPIC_MS, Publisher
 from resonance.engines.kafka.records import Record
 from resonance.engines.kafka.upstream import record_of_item
 from resonance.ports.uplink import Downward, GatewayEnd, Parcel
@@ -46,6 +46,7 @@ class KafkaGatewayEnd(GatewayEnd):
         self._publisher: Publisher | None = None
         self._reader: Consumer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka downstream")
+        self._gone: KafkaError | None = None  # why there is nothing to read any more
         # set with why a message was not written
         self._failed: Future[None] = asyncio.get_running_loop().create_future()
 
@@ -61,6 +62,8 @@ class KafkaGatewayEnd(GatewayEnd):
                 "group.id": "none",  # the library wants one; it is never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",  # what is not there any more was never read: begin anew
+                "topic.metadata.propagation.max.ms": NO_TOPIC_MS,
+                "error_cb": self._told,
             }
         )
         self._reader.assign([TopicPartition(topic, 0, end)])
@@ -104,10 +107,18 @@ class KafkaGatewayEnd(GatewayEnd):
         # `consume` waits for as many as it was asked for; so wait for one, then take what is there
         first = self._reader.poll(POLL_S)
         messages = [] if first is None else [first, *self._reader.consume(READ_MOST - 1, 0)]
+        if self._gone is not None:
+            raise unavailable(self._gone)
         for message in messages:
             if (error := message.error()) is not None:
                 raise unavailable(error)
         return [parcel for message in messages if (parcel := _parcel(message)) is not None]
+
+    def _told(self, error: KafkaError) -> None:
+        """Take note, within `poll`, of what is not told as a message: the topic is gone."""
+        if error.code() in _NOWHERE:
+            self._gone = error
+        tell(error)
 
     async def close(self) -> None:
         self._failed.cancel()
