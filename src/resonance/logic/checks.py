@@ -118,7 +118,7 @@ def check_handles(values: Iterable[str], field: str) -> list[UserId]:
     return list(dict.fromkeys(check_handle(value, field) for value in values))
 
 
-def check_count(values: Sequence[str], field: str, most: int) -> None:
+def check_count(values: Sequence[object], field: str, most: int) -> None:
     """Refuse a list that is too long, before anything is done per item."""
     if len(values) > most:
         raise invalid(field, f"{field} has {len(values)} items; {most} are allowed")

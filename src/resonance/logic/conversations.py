@@ -38,6 +38,7 @@ from resonance.domain.model import (
 )
 from resonance.domain.rights import Action, check
 from resonance.logic import checks, group_changes, group_fields
+from resonance.logic.census import Census
 from resonance.logic.first_contact import check_first_contact
 from resonance.logic.membership import present_view
 from resonance.logic.notices import notice
@@ -62,13 +63,22 @@ class ConversationsLogic(Conversations):
     """
 
     def __init__(
-        self, store: Store, states: StateCache, ids: Ids, config: Groups, clock: Clock, *, strangers: bool = True
+        self,
+        store: Store,
+        states: StateCache,
+        ids: Ids,
+        config: Groups,
+        clock: Clock,
+        census: Census,
+        *,
+        strangers: bool = True,
     ) -> None:
         self._store = store
         self._states = states
         self._ids = ids
         self._clock = clock
         self._config = config
+        self._census = census
         self._strangers = strangers
         self._turns: WeakValueDictionary[ConversationId, asyncio.Lock] = WeakValueDictionary()
 
@@ -85,7 +95,11 @@ class ConversationsLogic(Conversations):
     async def open_to_all(self, caller: Caller) -> ConversationView:
         made = await self._store.ensure_open(OPEN_CONVERSATION, OPEN_NAME)
         self._states.learn(made)
-        return await self._store.conversation(caller.user_id, made.id)
+        view = await self.get(caller, made.id)
+        if view.member.updated_at:
+            return view
+        await self._store.enter_open(caller.user_id, made.id)
+        return await self.get(caller, made.id)
 
     async def create_group(self, caller: Caller, group: NewGroup) -> ConversationView:
         checked = group_fields.checked_group(caller, group, self._config)
@@ -98,18 +112,21 @@ class ConversationsLogic(Conversations):
         return await self._store.conversation(caller.user_id, made.id)
 
     async def get(self, caller: Caller, conversation_id: str) -> ConversationView:
-        return await self._store.conversation(caller.user_id, checks.check_conversation_id(conversation_id))
+        known = checks.check_conversation_id(conversation_id)
+        return await self._census.completed(await self._store.conversation(caller.user_id, known))
 
     async def page(self, caller: Caller, cursor: str, limit: int, with_last: bool) -> ConversationPage:
         known = checks.check_opaque(cursor, "cursor")
-        return await self._store.conversations(caller.user_id, known, checks.check_limit(limit, MAX_PAGE), with_last)
+        checks.check_limit(limit, MAX_PAGE)
+        page = await self._store.conversations(caller.user_id, known, limit, with_last)
+        return replace(page, items=await self._census.complete(page.items))
 
     async def set_member(self, caller: Caller, conversation_id: str, changes: MemberSettings) -> ConversationView:
         known = checks.check_conversation_id(conversation_id)
         if changes.nickname is not None:
             nickname = checks.check_label(changes.nickname, "nickname", checks.MAX_NICKNAME)
             changes = replace(changes, nickname=nickname)
-        return await self._store.set_member(caller.user_id, known, changes)
+        return await self._census.completed(await self._store.set_member(caller.user_id, known, changes))
 
     async def members(self, caller: Caller, conversation_id: str, cursor: str, limit: int) -> MemberPage:
         checks.check_limit(limit, MAX_MEMBER_PAGE)

@@ -8,6 +8,7 @@ from resonance.domain.errors import Code, ServiceError, no_conversation
 from resonance.domain.model import Caller, ConversationKind, SendAnswer, SendItem
 from resonance.domain.rights import active_member
 from resonance.domain.signals import Typing
+from resonance.logic.census import Census
 from resonance.logic.delivery import LiveDelivery
 from resonance.logic.pipeline import Pipeline
 from resonance.logic.reading import Reading
@@ -33,8 +34,10 @@ class _Waiter:
 class MessageService(Reading):
     """Everything of `services.messages.Messages`."""
 
-    def __init__(self, store: Store, pipeline: Pipeline, delivery: LiveDelivery, states: StateCache) -> None:
-        super().__init__(store)
+    def __init__(
+        self, store: Store, pipeline: Pipeline, delivery: LiveDelivery, states: StateCache, census: Census
+    ) -> None:
+        super().__init__(store, census)
         self._pipeline = pipeline
         self._delivery = delivery
         self._states = states

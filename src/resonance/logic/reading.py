@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from resonance.domain.model import Caller, EntryPage, InboxPage, Reader, ReadState, SyncPage
 from resonance.domain.windows import sees
 from resonance.logic import checks
+from resonance.logic.census import Census
 from resonance.logic.membership import present_view
 from resonance.ports.store import Store
 from resonance.services.messages import Messages
@@ -22,8 +24,9 @@ MAX_INBOX = 500
 class Reading(Messages):
     """The reading half of `Messages`: whoever extends it adds sending and typing."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, census: Census) -> None:
         self._store = store
+        self._census = census
 
     async def history(self, caller: Caller, conversation_id: str, before_seq: int, limit: int) -> EntryPage:
         """Return the newest entries before a seq (0: the newest of all), ascending; limit 1–200."""
@@ -41,6 +44,14 @@ class Reading(Messages):
         checks.check_seq(end, "end")
         checks.check_limit(limit, MAX_PULL)
         return await self._store.read_entries(caller.user_id, known, begin, end, limit, newest=False)
+
+    async def pick(self, caller: Caller, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        """Return those of these (at most 500) entries that the caller may see, ascending."""
+        known = checks.check_conversation_id(conversation_id)
+        checks.check_count(seqs, "seqs", MAX_PULL)
+        for seq in seqs:
+            checks.check_seq(seq, "seqs")
+        return await self._store.pick_entries(caller.user_id, known, seqs)
 
     async def heads(self, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the last visible seq of each of these (at most 500) conversations the caller knows."""
@@ -64,7 +75,8 @@ class Reading(Messages):
     async def sync(self, caller: Caller, token: str, limit: int) -> SyncPage:
         """Return what changed since a token; limit 1–1000."""
         known = checks.check_opaque(token, "token")
-        return await self._store.sync(caller.user_id, known, checks.check_limit(limit, MAX_SYNC))
+        page = await self._store.sync(caller.user_id, known, checks.check_limit(limit, MAX_SYNC))
+        return replace(page, conversations=await self._census.complete(page.conversations))
 
     async def inbox(self, caller: Caller, cursor: int, limit: int) -> InboxPage:
         """Return the caller's inbox after a cursor (cursor-style clients); limit 1–500."""

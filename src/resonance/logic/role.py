@@ -12,6 +12,7 @@ from resonance.config import Settings
 from resonance.domain.errors import ServiceError
 from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.logic.accounts import AccountsLogic
+from resonance.logic.census import Census
 from resonance.logic.conversations import ConversationsLogic
 from resonance.logic.delivery import LiveDelivery, run_sweep
 from resonance.logic.devices import Devices
@@ -77,6 +78,7 @@ class LogicRole:
 
     def _build_services(self, secret: bytes) -> LogicServices:
         settings, store, states = self._settings, self._store, self._states
+        census = Census(store)
         devices = Devices(store, self._links, monotonic_ms, int(settings.auth.cache_ttl * 1000))
         signer = Signer(secret, settings.auth.issuer, wall_ms)
         logins = Logins(
@@ -86,9 +88,9 @@ class LogicRole:
             accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms),
             friends=FriendsLogic(store, self._presence, states, settings.friends),
             conversations=ConversationsLogic(
-                store, states, self._ids, settings.groups, wall_ms, strangers=settings.friends.strangers
+                store, states, self._ids, settings.groups, wall_ms, census, strangers=settings.friends.strangers
             ),
-            messages=MessageService(store, self._pipeline, self.delivery, states),
+            messages=MessageService(store, self._pipeline, self.delivery, states, census),
         )
 
     @property

@@ -217,6 +217,10 @@ class Store(ABC):
         """Return users by handle, beginning after the given one."""
 
     @abstractmethod
+    async def count_users(self) -> int:
+        """Return how many accounts there are, disabled ones included. Takes longer the more there are."""
+
+    @abstractmethod
     async def update_user(self, user_id: str, changes: UserChanges) -> User:
         """Change a profile; event `UserUpdated`. Raises USER_NOT_FOUND."""
 
@@ -357,6 +361,13 @@ class Store(ABC):
         """Return the conversation of kind OPEN with this id, made when it does not exist."""
 
     @abstractmethod
+    async def enter_open(self, user_id: str, conversation_id: str) -> None:
+        """Give somebody who has no row in an OPEN conversation one whose read pointer is at the end: who comes for the
+        first time has nothing unread. Idempotent; later calls move nothing. Event `MemberSettingsChanged` the first
+        time. Raises CONVERSATION_NOT_FOUND.
+        """
+
+    @abstractmethod
     async def states(self, conversation_ids: Sequence[str], user_ids: Sequence[str]) -> list[ConversationState]:
         """Return the states of those conversations that exist, each of one version, for checking rights.
 
@@ -473,6 +484,13 @@ class Store(ABC):
 
         Raises:
             ServiceError: CONVERSATION_NOT_FOUND; NOT_MEMBER for who never was one.
+        """
+
+    @abstractmethod
+    async def pick_entries(self, user_id: str, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        """Return those of the entries with these seqs (at most 500) that the caller may see, ascending.
+
+        Snapshot and refusals are those of `read_entries`.
         """
 
     @abstractmethod

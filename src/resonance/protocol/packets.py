@@ -60,12 +60,14 @@ class Codec(ABC):
         opcode: the WebSocket opcode of its messages (RFC 6455, 5.2): 1 text, 2 binary.
         accepts: the opcodes that it reads; its own.
         hints: its clients understand `sync_hint`.
+        replays: its clients are given what they missed when they come back: not these, they sync.
     """
 
     name: str
     opcode: int
     accepts: frozenset[int]
     hints = True
+    replays = False
 
     @abstractmethod
     def _write(self, packet: pb.WsPacket) -> bytes:

@@ -63,12 +63,13 @@ CONTRACTS: dict[object, Contract] = {
         store_pb2.DESCRIPTOR.services_by_name["StoreService"],
         reads=_names(
             """
-            info users credentials search_users list_users devices device_states relation friends blocked
-            friend_requests friend_edges states join_requests members audience conversation conversations find_keys
-            read_entries entries entry entries_by_key heads readers sync read_inbox outbox consumer_position parked
+            info users credentials search_users list_users count_users devices device_states relation friends
+            blocked friend_requests friend_edges states join_requests members audience conversation conversations
+            find_keys read_entries pick_entries entries entry entries_by_key heads readers sync read_inbox outbox
+            consumer_position parked
             """  # read_inbox fills the inbox before it reads, which finds nothing to do the second time
         ),
-        keyed=_names("lease_worker lease append open_single ensure_open"),
+        keyed=_names("lease_worker lease append open_single ensure_open enter_open"),
         once=_names(
             """
             create_user create_invitation update_user set_password set_user_status touch_last_seen open_device
@@ -108,7 +109,7 @@ CONTRACTS: dict[object, Contract] = {
     ),
     Messages: Contract(
         messages_pb2.DESCRIPTOR.services_by_name["MessagesService"],
-        reads=_names("history pull heads readers sync inbox"),
+        reads=_names("history pull pick heads readers sync inbox"),
         keyed=_names("send"),
         once=_names("mark_read typing"),
         by={"send": _key_of_item},

@@ -33,7 +33,10 @@ class Conversations(ABC):
 
     @abstractmethod
     async def open_to_all(self, caller: Caller) -> ConversationView:
-        """Return everybody's conversation, made when it does not exist: all users are its members from then on."""
+        """Return everybody's conversation, made when it does not exist: all users are its members from then on.
+
+        Who asks for the first time begins at its end, with nothing unread.
+        """
 
     @abstractmethod
     async def create_group(self, caller: Caller, group: NewGroup) -> ConversationView:

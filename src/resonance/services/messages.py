@@ -28,6 +28,10 @@ class Messages(ABC):
         """Return entries from `begin` on up to `end` (0: the end), ascending; limit 1–500."""
 
     @abstractmethod
+    async def pick(self, caller: Caller, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        """Return those of these (at most 500) entries that the caller may see, ascending."""
+
+    @abstractmethod
     async def heads(self, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the last visible seq of each of these (at most 500) conversations the caller knows."""
 

@@ -152,6 +152,7 @@ class AccountsSuite:
         assert [user.id for user in await store.list_users("", 3)] == ["ann0", "ann1", "ann2"]
         assert [user.id for user in await store.list_users("ann2", 3)] == ["ann3", "ann4"]
         assert await store.list_users("ann4", 3) == []
+        assert await store.count_users() == 5
 
     @pytest.mark.parametrize("text", AWKWARD)
     async def test_any_text_is_kept_letter_by_letter(self, store: Store, text: str) -> None:

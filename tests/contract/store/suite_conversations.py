@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.events import ConversationUpdated, MemberSettingsChanged
+from resonance.domain.events import ConversationUpdated, MemberSettingsChanged, PointerMoved
 from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import (
     ConversationKind,
@@ -144,6 +144,24 @@ class ConversationsSuite:
         assert listed == view
         [found] = await store.states([made.id], ["anna", "bert"])
         assert not found.complete
+
+    async def test_who_enters_the_open_conversation_first_has_nothing_unread(self, store: Store) -> None:
+        await people(store, "anna", "bert", "cleo")
+        made = await store.ensure_open(OPEN_CONVERSATION, "World")
+        await store.enter_open("cleo", made.id)  # while it is empty
+        await say(store, made.id, "bert", "before")
+        before = await head(store)
+        for _ in range(2):
+            await store.enter_open("anna", made.id)
+        assert await events(store, before, MemberSettingsChanged) == [MemberSettingsChanged(made.id, "anna")]
+        assert await events(store, before, PointerMoved) == [], "nobody has read anything"
+        assert (await store.conversation("anna", made.id)).unread == 0
+        await say(store, made.id, "bert", "after")
+        for user, unread in (("anna", 1), ("bert", 0), ("cleo", 2)):
+            await store.enter_open(user, made.id)
+            assert (await store.conversation(user, made.id)).unread == unread
+        with refused(Code.CONVERSATION_NOT_FOUND):
+            await store.enter_open("anna", "sg_none")
 
     async def test_settings_of_the_open_conversation_are_kept_per_user(self, store: Store) -> None:
         await people(store, "anna", "bert")

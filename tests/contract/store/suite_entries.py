@@ -65,10 +65,23 @@ class EntriesSuite:
         assert [entry.seq for entry in page.entries] == expected
         assert (page.begin, page.end) == (1, 4)
 
+    async def test_picking(self, store: Store) -> None:
+        chat = await grouped(store)
+        page = await store.pick_entries("bert", chat.id, [4, 99, 2, 2, -1, 0])
+        assert [entry.seq for entry in page.entries] == [2, 4]
+        assert (page.begin, page.end) == (1, 4)
+        await change(store, await state(store, chat.id), kick("bert"))
+        await change(store, await state(store, chat.id), join("carl"))
+        await talk(store, chat.id, "anna", 1)
+        everything = list(range(1, 10))
+        for user, seen in (("anna", [1, 2, 3, 4, 5, 6, 7]), ("bert", [1, 2, 3, 4, 5]), ("carl", [6, 7])):
+            assert [e.seq for e in (await store.pick_entries(user, chat.id, everything)).entries] == seen
+
     async def test_strangers_and_unknown_conversations_are_refused(self, store: Store) -> None:
         chat = await grouped(store)
         for read in (
             store.read_entries("carl", chat.id, 0, 0, 10, False),
+            store.pick_entries("carl", chat.id, [1]),
             store.mark_read("carl", chat.id, 1),
         ):
             with refused(Code.NOT_MEMBER, "carl"):

@@ -60,6 +60,7 @@ class GoChatClient(Client):
     async def connect(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        # by conversation, the last seq of the pages that were fetched; pushes do not count, they may leave some out
         self.known: dict[str, int] = getattr(self, "known", {})
         self.closed.clear()
         try:
@@ -89,10 +90,6 @@ class GoChatClient(Client):
                 async with self.arrived:
                     self.arrived.notify_all()
         self.closed.set()
-
-    async def take(self, message: Message) -> None:
-        self.known[message.conversation] = max(self.known.get(message.conversation, 0), message.seq)
-        await super().take(message)
 
     async def wait_frame(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Wait for a frame of this type, with these fields in its data, and return its data."""

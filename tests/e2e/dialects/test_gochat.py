@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
+import sqlite3
 from typing import Any, ClassVar
 
 import pytest
 
-from tests.e2e.dialects.client import PASSWORD, Client, Refused
+from tests.e2e.clients import people
+from tests.e2e.dialects.client import PASSWORD, WAIT_S, Client, Refused
 from tests.e2e.dialects.gochat_client import GoChatClient, api
 from tests.e2e.dialects.http import request
 from tests.e2e.dialects.resonance_client import ResonanceClient
@@ -51,6 +55,33 @@ async def test_a_newcomer_finds_the_world_with_nothing_unread(deployment: Deploy
     assert (await newcomer.wait_content("and once more")).conversation == "world"
     assert (await world_of(newcomer))["unreadCount"] == 1
     assert (await newcomer.call("PUT", "/conversations/world/read"))["unreadCount"] == 0
+
+
+async def test_an_account_made_elsewhere_arrives_with_nothing_unread_in_the_world(deployment: Deployment) -> None:
+    ann, _ = await pair(deployment)
+    (eve,) = await people(deployment.url, "eve")
+    await ann.send("world", "long before")
+    here = await GoChatClient.login(deployment.url, eve.name)
+    assert (await world_of(here))["unreadCount"] == 0
+    await ann.send("world", "since then")
+    again = await GoChatClient.login(deployment.url, eve.name)
+    assert (await world_of(again))["unreadCount"] == 1, "only the first time"
+
+
+async def test_the_world_says_how_many_there_are(deployment: Deployment) -> None:
+    ann, _ = await pair(deployment)
+    await people(deployment.url, "one", "two")
+    with contextlib.closing(sqlite3.connect(f"file:{deployment.database}?mode=ro", uri=True)) as database:
+        [(accounts,)] = database.execute("SELECT COUNT(*) FROM users")
+    async with asyncio.timeout(WAIT_S):
+        while (told := await ann.call("GET", "/conversations/world"))["memberCount"] != accounts:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # nobody is told of it
+    assert told["target"]["memberCount"] == accounts >= 4
+    assert (await world_of(ann))["target"]["memberCount"] == accounts
+    native = await ann.native()
+    assert (await native.get("/conversations/world"))["member_count"] == accounts
+    synced = (await native.get("/sync"))["conversations"]
+    assert [one["member_count"] for one in synced if one["conversation_id"] == "world"] == [accounts]
 
 
 async def test_what_the_web_client_reads_of_a_user(deployment: Deployment) -> None:

@@ -96,6 +96,20 @@ async def test_profiles_and_search(deployment: Deployment) -> None:
     await refused(bob.call("GET", "/users/search?q=a&limit=21"), 400)
 
 
+async def test_adding_each_other_as_the_web_client_does(deployment: Deployment) -> None:
+    """It has no screen to accept a request: who is asked adds the other one, too."""
+    ann, bob = await people(deployment, "ann", "bob")
+    asked = await ann.call("POST", "/friends", {"friendId": bob.name})
+    assert asked["status"] == "pending"
+    assert asked["conversation"]["conversationId"] in await bob.conversations(), "both list it at once"
+    assert await ann.call("GET", "/friends") == []
+    assert (await bob.call("POST", "/friends", {"friendId": ann.name}))["status"] == "accepted"
+    for one, other in ((ann, bob), (bob, ann)):
+        [friend] = await one.call("GET", "/friends")
+        assert friend["userId"] == other.name
+        assert (await one.wait_frame("friend-online", userId=other.name))["online"] is True
+
+
 async def test_friends_by_request(deployment: Deployment) -> None:
     ann, bob, cid = await people(deployment, "ann", "bob", "cid")
     asked = await ann.call("POST", "/friends/requests", {"targetUserId": bob.name, "message": "it's me"})

@@ -97,12 +97,16 @@ async def test_kinds_of_others_have_a_form_in_nexo(deployment: Deployment, kind:
     assert (await nexo.wait_content(content)).kind == kind
 
 
-@pytest.mark.parametrize(("number", "kind"), [(1, "text"), (2, "image"), (3, "file"), (5, "audio"), (6, "video")])
-async def test_numbered_kinds_of_gochat_have_a_form_elsewhere(deployment: Deployment, number: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("named", "kind"),
+    [(1, "text"), (2, "image"), (3, "file"), (5, "audio"), (6, "video"), ("image", "image"), ("file", "file")],
+)
+async def test_kinds_of_gochat_have_a_form_elsewhere(deployment: Deployment, named: int | str, kind: str) -> None:
     speakers, group = await everybody(deployment)
     gochat = speakers[3]
-    content = secrets.token_hex(4)
-    frame = {"conversation_id": group, "message_type": number, "content": content, "client_msg_id": content}
+    content = f"https://pictures.example/{secrets.token_hex(4)}.png?size=1&of=2"
+    field = "messageType" if isinstance(named, str) else "message_type"
+    frame = {"conversation_id": group, field: named, "content": content}
     answer = await gochat.ask(content, {"type": "send-message", "data": frame | {"tempMessageId": content}})
     for other in (*speakers[:3], speakers[4]):
         heard = await other.wait_content(content)

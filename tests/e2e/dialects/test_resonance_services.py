@@ -306,6 +306,17 @@ async def test_a_gateway_tells_in_batches(deployment: Deployment, logic: Service
 # ---------------------------------------------------------------- the room
 
 
+async def test_who_comes_to_the_room_first_has_nothing_unread(deployment: Deployment) -> None:
+    ann, _ = await pair(deployment)
+    (eve,) = await people(deployment.url, "eve")
+    await ann.send("0", "long before")
+    here = await ResonanceClient.login(deployment.url, eve.name)
+    assert (await here.conversations())["0"].unread == 0
+    await ann.send("0", "since then")
+    again = await ResonanceClient.login(deployment.url, eve.name)
+    assert (await again.conversations())["0"].unread == 1, "only the first time"
+
+
 async def test_the_room_is_everybodys(deployment: Deployment, logic: Service) -> None:
     ann, bob = await pair(deployment)
     sent = await ann.send("0", "to everybody")

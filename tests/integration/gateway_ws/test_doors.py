@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.responses import JSONResponse, Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -17,15 +18,16 @@ from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.model import Caller, Entry, Principal, SendAnswer
 from resonance.domain.signals import Presence, Signal, Typing
+from resonance.gateway.ws import fanout
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
 from resonance.gateway.ws.doors import Door, Fields
 from resonance.gateway.ws.upgrade import UpgradeRequest
 from resonance.protocol.commands import Chat, Ready
 from resonance.services import LogicServices
-from resonance.services.link import PushBatch, SignalPush
+from resonance.services.link import Push, PushBatch, SignalPush
 from tests.integration.gateway_ws import conftest
-from tests.integration.gateway_ws.conftest import Gateway, running
+from tests.integration.gateway_ws.conftest import Gateway, entry, running
 
 
 class ToyCodec(Codec):
@@ -220,3 +222,31 @@ async def test_who_understands_no_hint_is_disconnected_to_catch_up(toys: Gateway
             await toy.recv()
         assert toy.close_code == Close.RESYNC.number
         assert await native.recv()  # the hint
+
+
+def pushed() -> float:
+    return REGISTRY.get_sample_value("gateway_messages_sent_total") or 0.0
+
+
+async def test_what_a_codec_hides_is_neither_queued_nor_counted(toys: Gateway) -> None:
+    async with connect(toys.url("?token=good-ann&dialect=toy")) as client:
+        assert await said(client) == {"hello": "ann"}
+        before = pushed()
+        [connection] = toys.hub._registry.by_user["ann"]
+        toys.hub.push(PushBatch(0, [Push([entry(1, content="hidden")], ["ann"], [0])], []))
+        assert (connection.out, connection.dirty, pushed() - before) == ([], False, 0)
+        toys.push(["ann"], 2)
+        assert await said(client) == {"push": 2}
+        assert pushed() - before == 1
+
+
+async def test_conversations_that_only_the_client_writes_in_are_forgotten_too(
+    toys: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "ORDERED_CONVERSATIONS", 2)
+    async with connect(toys.url("?token=good-ann&dialect=toy")) as client:
+        assert await said(client) == {"hello": "ann"}
+        [connection] = toys.hub._registry.by_user["ann"]
+        for conversation in "abcd":
+            toys.push(["ann"], 1, conversation=conversation, origins=[connection.number])
+        assert connection.seqs == {"c": 1, "d": 1}

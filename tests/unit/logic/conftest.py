@@ -16,6 +16,7 @@ from resonance.domain.ids import UserId
 from resonance.domain.model import Caller, NewUser, PresenceState
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic.accounts import AccountsLogic
+from resonance.logic.census import Census
 from resonance.logic.conversations import ConversationsLogic
 from resonance.logic.devices import Devices
 from resonance.logic.friends import FriendsLogic
@@ -90,7 +91,9 @@ class World:
             store, logins, self.device_states, self.signer, self.passwords, self.online, self.clock
         )
         self.friends = FriendsLogic(store, self.online, self.states, settings.friends)
-        self.conversations = ConversationsLogic(store, self.states, Counter(), settings.groups, self.clock)
+        self.conversations = ConversationsLogic(
+            store, self.states, Counter(), settings.groups, self.clock, Census(store)
+        )
 
     async def people(self, *names: str) -> list[Caller]:
         """Make accounts without passwords; return who calls for each."""

@@ -13,6 +13,7 @@ from resonance.domain.ids import UserId
 from resonance.domain.model import Caller, DeviceState, Entry, NewUser, Route, SendAnswer, SendItem
 from resonance.domain.signals import Signal
 from resonance.engines.memory.routes import MemoryRoutes
+from resonance.logic.census import Census
 from resonance.logic.conversations import ConversationsLogic
 from resonance.logic.delivery import LiveDelivery
 from resonance.logic.friends import FriendsLogic
@@ -164,8 +165,10 @@ class Live:
             store, self.states, self.ids, self.delivery, settings.messages, settings.friends, self.clock
         )
         self.presence = PresenceTracker(store, self.routes, self.delivery, settings.presence, self.clock)
-        self.messages = MessageService(store, self.pipeline, self.delivery, self.states)
-        self.conversations = ConversationsLogic(store, self.states, self.ids, settings.groups, self.clock)
+        self.messages = MessageService(store, self.pipeline, self.delivery, self.states, Census(store))
+        self.conversations = ConversationsLogic(
+            store, self.states, self.ids, settings.groups, self.clock, Census(store)
+        )
         self.friends = FriendsLogic(store, self.presence, self.states, settings.friends)
 
     def clock(self) -> int:

@@ -7,6 +7,7 @@ import pytest
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import NewGroup
 from resonance.domain.windows import History
+from resonance.logic.census import Census
 from resonance.logic.conversations import ConversationsLogic
 from resonance.logic.states import States
 from resonance.ports.store import Store
@@ -26,7 +27,9 @@ async def test_a_blocked_user_cannot_open_a_conversation(store: Store) -> None:
 async def test_where_strangers_are_refused_they_open_nothing(store: Store) -> None:
     async with running(store) as live:
         await live.people("bob", "eve")
-        strict = ConversationsLogic(store, live.states, live.ids, live.settings.groups, live.clock, strangers=False)
+        strict = ConversationsLogic(
+            store, live.states, live.ids, live.settings.groups, live.clock, Census(store), strangers=False
+        )
         with pytest.raises(ServiceError) as refused:
             await strict.open_single(caller("eve"), "bob")
         assert refused.value.code is Code.STRANGERS_REFUSED

@@ -8,6 +8,7 @@ from resonance.domain.errors import Code
 from resonance.domain.ids import ConversationId
 from resonance.domain.model import Caller, NewEntry, NewGroup, SendAnswer, SendItem
 from resonance.domain.windows import History
+from resonance.logic.census import Census
 from resonance.logic.reading import Reading
 from tests.unit.logic.conftest import World
 from tests.unit.logic.refusals import refused
@@ -27,7 +28,7 @@ class ReadOnly(Reading):
 
 @pytest.fixture
 def reading(world: World) -> ReadOnly:
-    return ReadOnly(world.store)
+    return ReadOnly(world.store, Census(world.store))
 
 
 @pytest.fixture
@@ -139,6 +140,10 @@ async def test_bounds(reading: Reading, people: list[Caller]) -> None:
         (reading.pull(ann, GROUP, 0, 2**63, 10), "end"),
         (reading.pull(ann, GROUP, 0, 0, 501), "limit"),
         (reading.pull(ann, "", 0, 0, 1), "conversation_id"),
+        (reading.pick(ann, GROUP, [1, -1]), "seqs"),
+        (reading.pick(ann, GROUP, [2**63]), "seqs"),
+        (reading.pick(ann, GROUP, range(1, 502)), "seqs"),
+        (reading.pick(ann, "", [1]), "conversation_id"),
         (reading.heads(ann, ["sg_g"] * 501), "conversation_ids"),
         (reading.heads(ann, ["\ud800"]), "conversation_ids"),
         (reading.mark_read(ann, GROUP, -1), "seq"),
@@ -151,5 +156,9 @@ async def test_bounds(reading: Reading, people: list[Caller]) -> None:
         (reading.inbox(ann, 0, 501), "limit"),
     ):
         await refused(call, Code.INVALID_ARGUMENT, field)
-    for call in (reading.history(ann, "sg_none", 0, 1), reading.pull(ann, "sg_none", 0, 0, 1)):
+    for call in (
+        reading.history(ann, "sg_none", 0, 1),
+        reading.pick(ann, "sg_none", [1]),
+        reading.pull(ann, "sg_none", 0, 0, 1),
+    ):
         await refused(call, Code.CONVERSATION_NOT_FOUND)

@@ -147,7 +147,7 @@ class ConversationView:
     """A conversation as one caller sees it: clamped to the caller's window.
 
     Attributes:
-        member: the caller's membership (a made-up one in an open conversation without a row).
+        member: the caller's membership (a made-up one in an open conversation without a row: `updated_at` is 0).
         last_entry: the newest visible entry, None when nothing is visible.
         visible_seq: the last visible seq.
         unread: countable messages after the read pointer.

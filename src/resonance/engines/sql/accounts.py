@@ -120,6 +120,12 @@ async def search_users(tx: Tx, query: str, limit: int) -> list[User]:
     return [user_row(row) for row in found]
 
 
+async def count_users(tx: Tx) -> int:
+    """Return how many accounts there are."""
+    row = await tx.one("SELECT COUNT(*) AS number FROM users")
+    return 0 if row is None else int(row["number"])
+
+
 async def list_users(tx: Tx, after: str, limit: int) -> list[User]:
     """Return users by handle, beginning after the given one."""
     found = await tx.all(

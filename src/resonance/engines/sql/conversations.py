@@ -19,6 +19,7 @@ from resonance.domain.model import (
 )
 from resonance.engines.sql.accounts import require_users
 from resonance.engines.sql.cursors import decode_cursor, encode_cursor
+from resonance.engines.sql.entries import move_pointer
 from resonance.engines.sql.outbox import emit
 from resonance.engines.sql.queries import all_in
 from resonance.engines.sql.rows import CONVERSATION, MEMBER, conversation_row, member_row
@@ -73,6 +74,14 @@ async def ensure_open(tx: Tx, conversation_id: str, name: str) -> Conversation:
     )
     await insert_conversation(tx, made, creator="")
     return made
+
+
+async def enter_open(tx: Tx, user_id: str, conversation_id: str) -> None:
+    """Give somebody who has no row in everybody's conversation one whose pointer is at the end."""
+    conversation, member = await membership(tx, user_id, conversation_id)
+    if not await member_rows(tx, conversation_id, [user_id]):
+        await move_pointer(tx, member, conversation.max_seq, conversation.ordinal)
+        await emit(tx, user_id, MemberSettingsChanged(conversation_id, user_id))
 
 
 async def find(tx: Tx, conversation_id: str) -> Conversation | None:

@@ -22,6 +22,7 @@ from resonance.domain.model import (
 from resonance.domain.windows import Window, clamp, clamp_read, visible_end
 from resonance.engines.sql.lists import chunks, listed
 from resonance.engines.sql.outbox import emit
+from resonance.engines.sql.queries import all_in
 from resonance.engines.sql.rows import ENTRY, MEMBER, entry_row
 from resonance.engines.sql.tx import Tx
 from resonance.engines.sql.views import membership, unread_of
@@ -59,6 +60,20 @@ async def read_entries(
     page = clamp(member.window, begin, end, conversation.max_seq)
     page = page[-limit:] if newest else page[:limit]
     found = await entries(tx, conversation_id, page.start, page.stop - 1) if page else []
+    return EntryPage(found, seen.start, seen.stop - 1)
+
+
+async def pick_entries(tx: Tx, user_id: str, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+    """See `Store.pick_entries`."""
+    conversation, member = await membership(tx, user_id, conversation_id)
+    seen = clamp(member.window, 0, 0, conversation.max_seq)
+    rows = await all_in(
+        tx,
+        f"SELECT {ENTRY} FROM entries WHERE conversation_id = :id AND seq IN (:values)",  # noqa: S608
+        [seq for seq in seqs if seq in seen],
+        id=conversation_id,
+    )
+    found = sorted((entry_row(row) for row in rows), key=lambda entry: entry.seq)
     return EntryPage(found, seen.start, seen.stop - 1)
 
 

@@ -178,6 +178,9 @@ class SqlStore(Store):
     async def search_users(self, query: str, limit: int) -> list[User]:
         return await self._read(accounts.search_users, query, limit)
 
+    async def count_users(self) -> int:
+        return await self._read(accounts.count_users)
+
     async def list_users(self, after: str, limit: int) -> list[User]:
         return await self._read(accounts.list_users, after, limit)
 
@@ -249,6 +252,9 @@ class SqlStore(Store):
     async def ensure_open(self, conversation_id: str, name: str) -> Conversation:
         return await self._write(conversations.ensure_open, conversation_id, name)
 
+    async def enter_open(self, user_id: str, conversation_id: str) -> None:
+        await self._write(conversations.enter_open, user_id, conversation_id)
+
     async def states(self, conversation_ids: Sequence[str], user_ids: Sequence[str]) -> list[ConversationState]:
         return await self._read(conversations.states, conversation_ids, user_ids)
 
@@ -288,6 +294,9 @@ class SqlStore(Store):
         self, user_id: str, conversation_id: str, begin: int, end: int, limit: int, newest: bool
     ) -> EntryPage:
         return await self._read(entries.read_entries, user_id, conversation_id, begin, end, limit, newest)
+
+    async def pick_entries(self, user_id: str, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
+        return await self._read(entries.pick_entries, user_id, conversation_id, seqs)
 
     async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
         return await self._read(entries.entries, conversation_id, begin, end)

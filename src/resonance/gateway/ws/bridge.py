@@ -231,7 +231,7 @@ class FrontProtocol(HttpToolsProtocol):
         self.transport.set_protocol(protocol)
         if self._early:
             protocol.feed(bytes(self._early))
-        if self._paused:
+        if self._paused and connection.reading:
             self.transport.resume_reading()
 
     def _keep(self, data: bytes) -> None:

@@ -30,12 +30,15 @@ class Codec(Protocol):
         accepts: opcodes of the messages it reads; others end the connection (1003). Text is checked to be UTF-8.
         hints: whether its clients understand `sync_hint`; those that do not are disconnected (4005) to the same end,
             because every client catches up when it connects.
+        replays: whether its clients are given what they missed when they come back (`ws.replay`), because they ask for
+            nothing.
     """
 
     name: str
     opcode: int
     accepts: frozenset[int]
     hints: bool = False
+    replays: bool = False
 
     @abstractmethod
     def decode(self, payload: bytes, /) -> Command:

@@ -231,6 +231,12 @@ class Connection(Outlet):
             self._backlog = None
             self._transport.underlying_transport.resume_reading()
 
+    def pause(self) -> None:
+        """Do nothing that the client asks until `finish` is called for this."""
+        self.in_flight += 1
+        if self._backlog is None:
+            self._stop_reading()
+
     def answered(self, answer: SendAnswer) -> None:
         """Bring the client its ack. An answer to something it does not wait for is dropped."""
         seq = self.unanswered.pop(answer.ref, None)
@@ -282,7 +288,7 @@ class Connection(Outlet):
 
     def lost(self) -> None:
         """The transport is gone. Called once, by the bridge."""
-        code = self._close_code()
+        code = self.close_code()
         metrics.connections_closed.labels(code).inc()
         log.info(
             "connection closed",
@@ -301,8 +307,10 @@ class Connection(Outlet):
         if self._transport is not None:
             self._transport.disconnect(False)
 
-    def _close_code(self) -> str:
-        """Return the close code for the metric: ours, else picows' own for a broken frame, else who left."""
+    def close_code(self) -> str:
+        """Return the close code of one that ends: ours, else picows' own for a broken frame, else who left (1006: the
+        transport broke without a word).
+        """
         if self.closing is not None:
             return str(self.closing.number)
         handshake = None if self._transport is None else self._transport.close_handshake

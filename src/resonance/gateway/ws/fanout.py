@@ -83,15 +83,15 @@ class _Entries(_Delivery):
                 if given < first and connection.number not in senders:
                     seqs[conversation] = last
                     frames = joined.get(connection.codec)
-                    connection.out.append(self._join(connection.codec) if frames is None else frames)
+                    news = self._join(connection.codec) if frames is None else frames
                 else:
                     seqs[conversation] = max(given, last)
-                    rest = self._rest(connection, given)
-                    if not rest:
-                        continue
-                    connection.out.append(rest)
+                    news = self._rest(connection, given)
                 if not given and len(seqs) > ORDERED_CONVERSATIONS:
                     del seqs[next(iter(seqs))]
+                if not news:  # given before, its own, or hidden by the dialect
+                    continue
+                connection.out.append(news)
                 if not connection.dirty:
                     connection.dirty = True
                     dirty.append(connection)

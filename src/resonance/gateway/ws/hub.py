@@ -22,6 +22,7 @@ from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.executor import Executor
 from resonance.gateway.ws.fanout import Fanout
 from resonance.gateway.ws.registry import Registry
+from resonance.gateway.ws.replay import Replays
 from resonance.gateway.ws.wheel import Wheel
 from resonance.observe import metrics
 from resonance.protocol.commands import Ready
@@ -75,6 +76,7 @@ class Hub(Downlink):
         """
         self._uplink = uplink
         self._executor = Executor(uplink, services, self.config)
+        self._replays = Replays(services, self.config.high_water)
         self._doors = doors
 
     # ------------------------------------------------------------ life
@@ -117,6 +119,7 @@ class Hub(Downlink):
     def _stop(self) -> None:
         self._wheel.stop()
         self._executor.stop()
+        self._replays.stop()
         self._count()
 
     # ------------------------------------------------------------ used by the handshake
@@ -150,6 +153,8 @@ class Hub(Downlink):
         metrics.connections_total.inc()
         connection.heard = self.now
         self._look_in(connection, self._ping_s * (1 - random.uniform(0, PING_SPREAD)))
+        if connection.codec.replays:
+            self._replays.begin(connection, self._registry.rivals(connection))
         if oldest is not None:
             oldest.close(Close.KICKED)
 
@@ -176,6 +181,8 @@ class Hub(Downlink):
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
+        if connection.codec.replays:
+            self._replays.ended(connection, linked=self._uplink.connected)
         self._registry.remove(connection)
         self._uplink.close_route(connection.number)
         if not self._registry.by_number:

@@ -60,6 +60,11 @@ class Registry:
         connections.append(connection)
         return connections[0] if len(connections) > self._config.max_connections_per_user else None
 
+    def rivals(self, connection: Connection) -> list[Connection]:
+        """Return the other connections of its device."""
+        device_id = connection.principal.caller.device_id
+        return [other for other in self.by_device.get(device_id, ()) if other is not connection]
+
     def detach(self, connection: Connection) -> None:
         """Let no push or kick reach it. Idempotent."""
         caller = connection.principal.caller

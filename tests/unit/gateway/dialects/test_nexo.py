@@ -36,7 +36,7 @@ from resonance.domain.model import (
     SendAnswer,
 )
 from resonance.domain.signals import Presence, Typing
-from resonance.gateway.dialects.nexo import errors, tables
+from resonance.gateway.dialects.nexo import errors, reading, tables
 from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
 from resonance.gateway.dialects.nexo.door import NexoDoor
 from resonance.gateway.dialects.nexo.internal import check_signature
@@ -316,6 +316,7 @@ async def test_answers_are_what_the_documentation_shows(example: Example) -> Non
     messages = SimpleNamespace(
         heads=AsyncMock(return_value={PAIR: 3}),
         pull=AsyncMock(return_value=EntryPage([ENTRY], 1, 3)),
+        pick=AsyncMock(return_value=EntryPage([ENTRY], 1, 3)),
     )
     conversations = SimpleNamespace(get=AsyncMock(return_value=view))
     services: Any = SimpleNamespace(messages=messages, conversations=conversations)
@@ -323,6 +324,15 @@ async def test_answers_are_what_the_documentation_shows(example: Example) -> Non
     assert isinstance(claimed, Claimed)
     assert isinstance(claimed.packet, Ask)
     assert await claimed.packet.work(services, Caller(UserId("ann"), 5, "d")) == example.answer
+
+
+async def test_seqs_far_apart_are_one_question_of_logic_s() -> None:
+    messages = AsyncMock()
+    messages.pull.return_value = messages.pick.return_value = EntryPage([ENTRY], 1, 100_000)
+    services: Any = SimpleNamespace(messages=messages)
+    caller = Caller(UserId("ann"), 5, "d")
+    assert (await reading.pull_seqs(services, caller, PAIR, range(3, 100_000, 1_000)))["max_seq"] == 100_000
+    assert len(messages.method_calls) == 1
 
 
 # ---------------------------------------------------------------- door

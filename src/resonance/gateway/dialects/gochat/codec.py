@@ -30,6 +30,7 @@ class GoChatCodec(Codec):
     name = "gochat"
     opcode = 1
     accepts = frozenset({1})
+    replays = True
 
     def decode(self, payload: bytes) -> Command:
         """Return what a client asks."""

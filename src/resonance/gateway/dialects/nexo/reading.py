@@ -6,15 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from resonance.domain.errors import invalid
-from resonance.domain.model import Caller, Entry
+from resonance.domain.model import Caller
 from resonance.gateway.dialects.nexo.tables import message, read_state
-from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.services import LogicServices
 
 PAGE = 100
 """Messages in an answer, when the client names no number and at most."""
-_SPAN = 500
-"""Seqs that one pull of logic's covers."""
 
 
 async def newest_seqs(services: LogicServices, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, Any]:
@@ -38,16 +35,8 @@ async def pull_seqs(
     wanted = sorted({seq for seq in seqs if seq > 0})
     if not 0 < len(wanted) <= PAGE:
         raise invalid("seq_list", f"seq_list has {len(wanted)} seqs; 1 to {PAGE} are allowed")
-    found: list[Entry] = []
-    last = 0
-    while wanted:
-        begin = wanted[0]
-        end = min(begin + _SPAN - 1, MAX_INT64)
-        page = await services.messages.pull(caller, conversation_id, begin, end, _SPAN)
-        found += [entry for entry in page.entries if entry.seq in wanted]
-        wanted = [seq for seq in wanted if begin + _SPAN <= seq <= page.end]
-        last = max(page.end, 0)
-    return {"messages": [message(entry) for entry in found], "max_seq": last}
+    page = await services.messages.pick(caller, conversation_id, wanted)
+    return {"messages": [message(entry) for entry in page.entries], "max_seq": max(page.end, 0)}
 
 
 async def max_read_seq(services: LogicServices, caller: Caller, conversation_id: str) -> dict[str, int]:

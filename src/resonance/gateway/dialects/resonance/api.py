@@ -19,7 +19,7 @@ class AuthApi:
         """Log in."""
         wish = Login(request.username, request.password, address=asked.address, dialect=DIALECT)
         tokens = await asked.context.services.accounts.login(wish)
-        await _sessions(asked).arrive(tokens, new=False)
+        await _sessions(asked).arrive(tokens)
         return pb.LoginResponse(access_token=tokens.access_token, user=user_info(tokens.user))
 
     async def register(self, request: pb.RegisterRequest, asked: Asked) -> pb.RegisterResponse:
@@ -28,7 +28,7 @@ class AuthApi:
             request.username, request.password, request.nickname, address=asked.address, dialect=DIALECT
         )
         tokens = await asked.context.services.accounts.register(wish)
-        await _sessions(asked).arrive(tokens, new=True)
+        await _sessions(asked).arrive(tokens)
         return pb.RegisterResponse(access_token=tokens.access_token, user=user_info(tokens.user))
 
     async def logout(self, request: pb.LogoutRequest, asked: Asked) -> pb.LogoutResponse:

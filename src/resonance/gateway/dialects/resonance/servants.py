@@ -79,7 +79,7 @@ class AuthServant(Servant):
         """Log somebody in."""
         await call.service()
         tokens = await self._accounts.login(Login(request.username, request.password, dialect=DIALECT))
-        await self._sessions.arrive(tokens, new=False)
+        await self._sessions.arrive(tokens)
         return auth_pb2.LoginResponse(access_token=tokens.access_token, user=user_info(tokens.user))
 
     async def register(self, request: auth_pb2.RegisterRequest, call: Call) -> auth_pb2.RegisterResponse:
@@ -87,7 +87,7 @@ class AuthServant(Servant):
         await call.service()
         wish = Registration(request.username, request.password, request.nickname, dialect=DIALECT)
         tokens = await self._accounts.register(wish)
-        await self._sessions.arrive(tokens, new=True)
+        await self._sessions.arrive(tokens)
         return auth_pb2.RegisterResponse(access_token=tokens.access_token, user=user_info(tokens.user))
 
     async def validate_token(

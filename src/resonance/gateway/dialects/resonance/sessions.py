@@ -48,14 +48,10 @@ class Sessions:
         self._ids = SessionIds(settings.dialects.resonance_room)
         self._history = History[settings.groups.history.upper()]
 
-    async def arrive(self, tokens: Tokens, *, new: bool) -> None:
-        """Let somebody who logged in into the room, if there is one; who is new has nothing to catch up with there."""
-        if not self._ids.room:
-            return
-        caller = Caller(tokens.user.id, 0, tokens.device_id)
-        room = await self._services.conversations.open_to_all(caller)
-        if new:
-            await self._services.messages.mark_read(caller, room.conversation.id, 0)
+    async def arrive(self, tokens: Tokens) -> None:
+        """Let somebody who logged in into the room, if there is one; who comes first has nothing to catch up with."""
+        if self._ids.room:
+            await self._services.conversations.open_to_all(Caller(tokens.user.id, 0, tokens.device_id))
 
     async def listed(self, caller: Caller) -> list[api_pb2.SessionInfo]:
         """Return the caller's sessions with their last messages."""

@@ -39,7 +39,7 @@ async def register(body: bodies.Credentials, context: ContextOf, address: Addres
     """Create an account. The client logs in afterwards."""
     wish = Registration(body.username.strip(), body.password, address=address, dialect=DIALECT)
     tokens = await context.services.accounts.register(wish)
-    await arrive(context.services, tokens, new=True)
+    await arrive(context.services, tokens)
     told: dict[str, Any] = user_info(tokens.user)
     return answer(told | {"user": told}, 201)
 
@@ -49,7 +49,7 @@ async def login(body: bodies.Credentials, context: ContextOf, address: AddressOf
     """Log in."""
     wish = Login(body.username.strip(), body.password, address=address, dialect=DIALECT)
     tokens = await context.services.accounts.login(wish)
-    await arrive(context.services, tokens, new=False)
+    await arrive(context.services, tokens)
     return answer(login_info(tokens))
 
 
@@ -66,7 +66,7 @@ async def guest(context: ContextOf, address: AddressOf, body: bodies.Guest | Non
         guest=True,
     )
     tokens = await context.services.accounts.register(wish)
-    await arrive(context.services, tokens, new=True)
+    await arrive(context.services, tokens)
     return answer(login_info(tokens), 201)
 
 

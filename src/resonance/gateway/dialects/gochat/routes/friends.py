@@ -45,9 +45,18 @@ async def friend_list(caller: CallerOf, friends: FriendsOf) -> Response:
 async def befriend(
     body: bodies.Friend, caller: RegisteredOf, friends: FriendsOf, conversations: ConversationsOf
 ) -> Response:
-    """Become friends, or ask to, as the server's policy is; and open the conversation, which both then list."""
+    """Become friends, or ask to, as the server's policy is; and open the conversation, which both then list.
+
+    This client has no screen to accept a request: its user accepts by adding the other one in turn. Where the two may
+    not write to each other before that, the request stands alone.
+    """
     status = await friends.request(caller, body.friend_id, "")
-    view = await conversations.open_single(caller, body.friend_id)
+    try:
+        view = await conversations.open_single(caller, body.friend_id)
+    except ServiceError as error:
+        if error.code not in (Code.STRANGERS_REFUSED, Code.BLOCKED):
+            raise
+        return answer({"status": status.name.lower(), "conversation": None}, 201)
     return answer({"status": status.name.lower(), "conversation": conversation_item(view)}, 201)
 
 

@@ -46,7 +46,7 @@ class AuthServant(Servant):
         """Log in."""
         await call.service()
         tokens = await self._accounts.login(Login(request.username, request.password, dialect=DIALECT))
-        await arrive(self._services, tokens, new=False)
+        await arrive(self._services, tokens)
         return auth.LoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -59,7 +59,7 @@ class AuthServant(Servant):
         await call.service()
         wish = Registration(request.username, request.password, request.nickname, request.avatar_url, dialect=DIALECT)
         tokens = await self._accounts.register(wish)
-        await arrive(self._services, tokens, new=True)
+        await arrive(self._services, tokens)
         return auth.RegisterResponse(user=values.user(tokens.user))
 
     async def guest_login(self, request: auth.GuestLoginRequest, call: Call) -> auth.GuestLoginResponse:
@@ -68,7 +68,7 @@ class AuthServant(Servant):
         name = f"guest-{secrets.token_hex(5)}"
         wish = Registration(name, secrets.token_urlsafe(24), request.nickname or name, dialect=DIALECT, guest=True)
         tokens = await self._accounts.register(wish)
-        await arrive(self._services, tokens, new=True)
+        await arrive(self._services, tokens)
         return auth.GuestLoginResponse(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,

@@ -12,7 +12,6 @@ from resonance.domain.errors import invalid
 from resonance.domain.ids import SYSTEM_USER
 from resonance.domain.model import Caller, Platform, RequestStatus, User, UserChanges
 from resonance.gateway.dialects.gochat.servants import values
-from resonance.gateway.dialects.gochat.world import settle
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 from resonance.services.accounts import NewAccount
@@ -42,7 +41,7 @@ class UserServant(Servant):
         await call.service()
         wish = NewAccount(request.username, request.password_hash, request.nickname, request.avatar_url)
         made = await self._accounts.create_user(wish)
-        await settle(self._services, Caller(made.id, Platform.UNKNOWN, ""), new=True)
+        await self._services.conversations.open_to_all(Caller(made.id, Platform.UNKNOWN, ""))
         return repo.CreateUserResponse(user=values.repo_user(made))
 
     async def verify_password(self, request: repo.VerifyPasswordRequest, call: Call) -> repo.VerifyPasswordResponse:
