@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
 from tests.engines.kafka import KafkaServer, kafka_server
 from tests.faults.talkers import check, stored
@@ -73,3 +74,42 @@ async def test_a_kill_loses_nothing(topology: str, victim: str, broker: KafkaSer
             await talker.close()
     finally:
         await deployment.stop()
+
+
+async def test_pushes_that_die_in_a_logic_are_made_up_for(broker: KafkaServer, tmp_path: Path) -> None:
+    """Kafka stands still, so a push waits in logic, which dies; no heartbeat may have claimed that it was given."""
+    deployment = Deployment("split", tmp_path, **over_kafka(broker, tmp_path))
+    await deployment.start()
+    socket = None
+    try:
+        ann, bob = await User.register(deployment.url, "ann"), await User.register(deployment.url, "bob")
+        conversation = (await ann.post("/conversations", user_id="bob"))["conversation_id"]
+        socket = await Socket.open(bob)
+        await ann.post("/messages", conversation_id=conversation, content="before", client_msg_id="k1")
+        await socket.wait_push("before")
+        broker.pause()
+        try:
+            await ann.post("/messages", conversation_id=conversation, content="behind", client_msg_id="k2")
+            await some_sweeps(deployment, 4)
+            await deployment.processes["logic"].kill()
+        finally:
+            broker.resume()
+        await deployment.processes["logic"].start()
+        await socket.wait_push("behind")
+    finally:
+        if socket is not None:
+            await socket.close()
+        await deployment.stop()
+
+
+async def some_sweeps(deployment: Deployment, count: int) -> None:
+    """Wait until logic has swept this often more, with time for heartbeats between: it asks repo each time."""
+    repo = deployment.processes["repo"]
+
+    def asked(samples: dict[str, float]) -> float:
+        return sum(
+            value for name, value in samples.items() if "grpc_requests_total" in name and "/ConsumerPosition" in name
+        )
+
+    before = asked(await repo.metrics())
+    await repo.wait_metrics(lambda samples: asked(samples) >= before + 2 * count)
