@@ -77,7 +77,7 @@ async def test_a_kill_loses_nothing(topology: str, victim: str, broker: KafkaSer
 
 
 async def test_pushes_that_die_in_a_logic_are_made_up_for(broker: KafkaServer, tmp_path: Path) -> None:
-    """Kafka stands still, so a push waits in logic, which dies; no heartbeat may have claimed that it was given."""
+    """Kafka is away, so a push waits in logic, which dies; no heartbeat may have claimed that it was given."""
     deployment = Deployment("split", tmp_path, **over_kafka(broker, tmp_path))
     await deployment.start()
     socket = None
@@ -87,13 +87,13 @@ async def test_pushes_that_die_in_a_logic_are_made_up_for(broker: KafkaServer, t
         socket = await Socket.open(bob)
         await ann.post("/messages", conversation_id=conversation, content="before", client_msg_id="k1")
         await socket.wait_push("before")
-        broker.pause()
+        await asyncio.to_thread(broker.crash)  # one that stands still would read later what it was sent
         try:
             await ann.post("/messages", conversation_id=conversation, content="behind", client_msg_id="k2")
             await some_sweeps(deployment, 4)
             await deployment.processes["logic"].kill()
         finally:
-            broker.resume()
+            await asyncio.to_thread(broker.start)
         await deployment.processes["logic"].start()
         await socket.wait_push("behind")
     finally:
