@@ -32,6 +32,7 @@ from resonance.observe.server import MetricsServer
 from resonance.ports.counters import Counters
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
+from resonance.uplinks import gateway_queue, logic_queue
 
 if TYPE_CHECKING:
     from resonance.discovery import Discovery
@@ -134,11 +135,10 @@ class Node:
 
     async def _serve(self) -> None:
         """All four roles in this process: services are called directly."""
-        from resonance.logic.role import LogicRole
         from resonance.rpc.connector import DirectConnector, Logics
 
         store = await self._open_store()
-        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
+        logic = await self._make_logic(store)
         await logic.start()
         self._on_close(logic.close)
         await self._start_task(store, logic.delivery)
@@ -157,7 +157,6 @@ class Node:
 
     async def _logic(self) -> None:
         """Use cases, for gateways and task."""
-        from resonance.logic.role import LogicRole
         from resonance.rpc.server import RpcServer
         from resonance.services.accounts import Accounts
         from resonance.services.conversations import Conversations
@@ -166,7 +165,7 @@ class Node:
         from resonance.services.messages import Messages
 
         store = await self._shared_store()
-        logic = LogicRole(store, await self._make_routes(), await self._make_counters(), self._settings, self._secret())
+        logic = await self._make_logic(store)
         await logic.start()
         self._on_close(logic.close)
         self._linked = logic.linked
@@ -237,6 +236,12 @@ class Node:
         repo.start()
         self._on_close(repo.close)
         return store
+
+    async def _make_logic(self, store: Store) -> LogicRole:
+        from resonance.logic.role import LogicRole
+
+        routes, counters = await self._make_routes(), await self._make_counters()
+        return LogicRole(store, routes, counters, self._settings, self._secret(), logic_queue(self._settings))
 
     async def _make_routes(self) -> Routes:
         """Return the table of live routes.
@@ -325,7 +330,7 @@ class Node:
     def _make_gateway(self, services: LogicServices, logics: Logics) -> GatewayRole:
         from resonance.gateway.role import GatewayRole
 
-        return GatewayRole(services, logics, self._settings, self._dialects)
+        return GatewayRole(services, logics, self._settings, self._dialects, gateway_queue(self._settings))
 
     async def _start_gateway(self, gateway: GatewayRole) -> None:
         from resonance.gateway.http.web import is_served

@@ -418,7 +418,7 @@ class KafkaTopics(Section):
 
 
 class KafkaConfig(Section):
-    """Kafka, when it is the bus."""
+    """Kafka, when it is the bus or the uplink."""
 
     brokers: tuple[Address, ...] = Field(("127.0.0.1:9092",), min_length=1)
     """Some of its brokers; they name the others."""
@@ -429,6 +429,14 @@ class KafkaConfig(Section):
     topics: KafkaTopics = KafkaTopics()
     group: Name = "resonance"
     """What the names of our consumer groups begin with."""
+    upstream: Name = "im-upstream-topic"
+    """Topic of clients' messages, with `uplink: kafka`; made when it is not there. Only gateways may write there."""
+    upstream_group: Name = "logic.upstream.group"
+    """Consumer group of all logics on that topic."""
+    downstream: Name = "im-downstream-topic-"
+    """What the name of a gateway's topic begins with, before the gateway's id; made when it is not there, with one
+    partition. Only logic may write there.
+    """
     partitions: int = Field(12, ge=1, le=1000)
     """Partitions of a topic that we make: as many tasks may share the work."""
     replicas: int = Field(0, ge=0, le=100)
@@ -549,6 +557,10 @@ class Settings(Section):
     routes: RoutesConfig = RoutesConfig()
     counters: CountersConfig = CountersConfig()
     live: LiveConfig = LiveConfig()
+    uplink: Literal["stream", "kafka"] = "stream"
+    """How clients' messages get from gateways to logic, and answers and pushes back: stream (a link to every logic), or
+    kafka (docs/operations.md).
+    """
     bus: BusConfig = BusConfig()
     kafka: KafkaConfig = KafkaConfig()
     roles: Roles = Roles()

@@ -79,6 +79,7 @@ class LogicLink:
         up: whether the link is open and welcomed.
         routes: announces connections on this link.
         unanswered: messages that went up here, by ref, in the order they came.
+        queued: the number that frames through the queue carry if they are of this link as it is now; 0 for none.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class LogicLink:
         self.instance = instance
         self.up = False
         self.unanswered: dict[int, SendItem] = {}
+        self.queued = 0
         self.routes = RouteBatcher(self, batcher)
         self._connector = connector
         self._owner = owner
@@ -117,6 +119,7 @@ class LogicLink:
 
     def give_up(self) -> None:
         """End the link as it is, as if it had broken; a new one is opened."""
+        self.queued = 0
         self._lost.set()
 
     # ------------------------------------------------------------ positions
@@ -171,7 +174,7 @@ class LogicLink:
                 self.send(SendBatch([item]))
             except ValueError as exc:
                 log.error("a decoder let through what no packet carries", connection=item.connection, error=str(exc))
-                self._on_answers([_unsendable(item)])
+                self._on_answers([unsendable(item)])
 
     def take_unanswered(self) -> list[SendItem]:
         """Take over the messages whose answers will not come any more, in order."""
@@ -203,7 +206,9 @@ class LogicLink:
             log.warning("logic cannot be reached", logic=self.instance.id, error=str(exc))
             return False
         self._heard = time.monotonic()
-        self.send(self._owner.hello(self))
+        hello = self._owner.hello(self)
+        self.queued = hello.queued
+        self.send(hello)
         welcomed = asyncio.create_task(self._welcomed.wait())
         lost = asyncio.create_task(self._lost.wait())
         await asyncio.wait({welcomed, lost}, timeout=self._settings.deadline, return_when=asyncio.FIRST_COMPLETED)
@@ -231,6 +236,7 @@ class LogicLink:
 
     async def _drop(self) -> None:
         link, self._link = self._link, None
+        self.queued = 0
         self._welcomed.clear()
         self.routes.stop()
         if self.up:
@@ -246,6 +252,10 @@ class LogicLink:
         if self._link is None:  # it was given up, and what comes now is asked for again
             return
         self._heard = time.monotonic()
+        self.take(frame)
+
+    def take(self, frame: DownFrame) -> None:
+        """Take a frame from logic, whichever way it came."""
         if isinstance(frame, AnswerBatch):
             self._on_answers(frame.answers)
         elif isinstance(frame, PushBatch):
@@ -283,7 +293,7 @@ class LogicLink:
         return self.routes.begin(routes)
 
 
-def _unsendable(item: SendItem) -> SendAnswer:
+def unsendable(item: SendItem) -> SendAnswer:
     """Return the refusal of an item that no packet carries; its key is told as far as one can."""
     return SendAnswer(
         item.ref,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from resonance.config import Settings
@@ -18,6 +18,7 @@ from resonance.gateway.server import GatewayServer
 from resonance.gateway.uplink import GatewayUplink
 from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.hub import Hub
+from resonance.ports.uplink import GatewayEnd
 from resonance.rpc.connector import Logics
 from resonance.services import LogicServices
 
@@ -29,7 +30,12 @@ class GatewayRole:
     """Everything of a gateway."""
 
     def __init__(
-        self, services: LogicServices, logics: Logics, settings: Settings, dialects: Sequence[Dialect]
+        self,
+        services: LogicServices,
+        logics: Logics,
+        settings: Settings,
+        dialects: Sequence[Dialect],
+        queue: Callable[[str, int], GatewayEnd] | None = None,
     ) -> None:
         service = settings.service
         self._host = service.host
@@ -44,6 +50,7 @@ class GatewayRole:
             settings.status_batcher,
             on_link=self._linked,
             on_kick=authenticator.forget,
+            queue=queue,
         )
         doors = Doors([dialect.door() for dialect in dialects])
         self._hub.bind(self._uplink, services, doors)

@@ -4,6 +4,8 @@ Messages that arrived in one tick of the loop go up as one batch per link. Which
 conversation, alike in every gateway, so that batches form and one logic gives a conversation's seqs. A message stays
 with its link until its answer comes; when the link is lost first, it goes up again on another one, or on the next, in
 order, before new ones. Messages carry keys, so none is stored twice.
+
+With a queue (`queued.py`) messages take that instead; the links stay for routes, and for saying how far pushes are.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route, SendAnswer, SendItem
 from resonance.gateway.announcements import Announcements
 from resonance.gateway.logic_link import LogicLink
+from resonance.gateway.queued import QueuedMessages
 from resonance.gateway.seams import Downlink
 from resonance.gateway.spread import Spread
 from resonance.observe import metrics
 from resonance.ports.registry import Instance
+from resonance.ports.uplink import GatewayEnd
 from resonance.rpc.connector import Logics
 from resonance.rpc.picking import ranking
-from resonance.services.link import Hello, Kick, PushBatch, RouteRefusal, Welcome
+from resonance.services.link import DownFrame, Hello, Kick, PushBatch, RouteRefusal, Welcome
 
 log = structlog.get_logger(__name__)
 
@@ -46,12 +50,14 @@ class GatewayUplink:
         batcher: StatusBatcher,
         on_link: Callable[[bool], None] = lambda _up: None,
         on_kick: Callable[[Sequence[str]], None] = lambda _devices: None,
+        queue: Callable[[str, int], GatewayEnd] | None = None,
     ) -> None:
         """Begin without a link.
 
         Args:
             on_link: is told when the first link comes up (True) and when the last one is lost (False).
             on_kick: is told of devices that are over, beside `downlink`.
+            queue: returns an end of the queue for this gateway and this run of it, where messages take that.
         """
         self.gateway_id = gateway_id
         self.epoch = time.time_ns() // 1_000_000
@@ -66,6 +72,10 @@ class GatewayUplink:
         self._links: dict[str, LogicLink] = {}  # by instance
         self._announcements = Announcements(lambda: self._links.values(), settings.deadline)
         self._spread = Spread()
+        self._queue: QueuedMessages | None = None
+        if queue is not None:
+            self._queue = QueuedMessages(lambda: queue(gateway_id, self.epoch), self.epoch, self)
+        self._next_link = 1  # the number of the next link that pushes come for through the queue
         # messages that wait for a link, in the order they came, and the number of all that are unanswered
         self._unsent: list[SendItem] = []
         self._pending = 0
@@ -85,6 +95,8 @@ class GatewayUplink:
 
     async def start(self) -> None:
         """Begin to link; returns at once, `wait_connected` waits."""
+        if self._queue is not None:
+            self._queue.start()
         self._task = asyncio.create_task(self._follow(), name="uplink")
 
     async def wait_connected(self) -> None:
@@ -111,9 +123,13 @@ class GatewayUplink:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(*(link.close() for link in self._links.values()), *self._retiring)
+        if self._queue is not None:
+            await self._queue.close()
 
     async def _follow(self) -> None:
         """Have a link to every instance that there is."""
+        if self._queue is not None:
+            await self._queue.wait_open()
         watch = self._logics.watch
         while True:
             instances = watch.instances
@@ -177,7 +193,9 @@ class GatewayUplink:
             return
         items, self._unsent = self._unsent, []
         only = self._spread.only
-        if only is not None:
+        if self._queue is not None:
+            self._queue.send(items)
+        elif only is not None:
             only.send_items(items)
         else:
             for link, part in self._spread.divide(items):
@@ -225,7 +243,14 @@ class GatewayUplink:
         if alone and self._lacking is not None:
             position = min(self._lacking, position or self._lacking)
         routes = link.snapshot(list(self._announcements.routes.values()))
-        return Hello(self.gateway_id, self.epoch, self.store_epoch, position, routes, alone)
+        return Hello(self.gateway_id, self.epoch, self.store_epoch, position, routes, alone, self._number())
+
+    def _number(self) -> int:
+        """Return a new number for a link's pushes through the queue, or 0."""
+        if self._queue is None:
+            return 0
+        self._next_link += 1
+        return self._next_link
 
     def welcomed(self, welcome: Welcome) -> None:
         """A link is up: what waits goes up, in order, before anything new."""
@@ -287,6 +312,22 @@ class GatewayUplink:
     def pushed(self, batch: PushBatch) -> None:
         """Hand a push to the connections."""
         self._downlink.push(batch)
+
+    def arrived(self, link: int, frame: DownFrame) -> None:
+        """Take a frame from the queue; of a link that is lost only what it pushes is of use, it says nothing of where
+        the next one is.
+        """
+        for known in self._links.values():
+            if known.queued == link:
+                known.take(frame)
+                return
+        if isinstance(frame, PushBatch):
+            self.pushed(frame)
+
+    def interrupted(self) -> None:
+        """The queue has lost something: every link begins anew, with what it knows to have been given."""
+        for link in self._links.values():
+            link.give_up()
 
     def kicked(self, kick: Kick) -> None:
         """End devices' connections."""

@@ -18,6 +18,7 @@ from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import DeviceState, Route, SendAnswer, SendItem
 from resonance.logic.devices import CLOSES
+from resonance.logic.queued import LogicQueue
 from resonance.observe import metrics
 from resonance.ports.routes import RouteChange, Routes
 from resonance.ports.store import Store
@@ -105,8 +106,10 @@ class LinkHub(LinkService):
         routes_changed: RoutesChanged,
         settings: Rpc,
         store_epoch: str,
+        queue: LogicQueue | None = None,
     ) -> None:
         self.store = store
+        self.queue = queue
         self.routes = routes
         self.links = links
         self.pipeline = pipeline
@@ -129,6 +132,17 @@ class LinkHub(LinkService):
             session.end()
         await asyncio.gather(*(session.stopped() for session in sessions))
 
+    def epoch(self, gateway: str) -> int | None:
+        """Return which run of a gateway is linked now, or None."""
+        session = self.links.sessions.get(gateway)
+        return None if session is None else session.epoch
+
+    def end_queued(self) -> None:
+        """End the links of all gateways that read the queue."""
+        for session in list(self.open_sessions):
+            if session.queued:
+                session.end()
+
     async def refusals(self, routes: Sequence[Route]) -> list[RouteRefusal]:
         """Return the connections whose devices are over: read after their routes are written, so that a kick which
         scans routes after writing the device's state cannot miss one.
@@ -147,14 +161,19 @@ class LinkHub(LinkService):
 
 
 class GatewaySession(LinkSession):
-    """One gateway's link, from its `Hello` until it is lost; an `AnswerSink` of the pipeline."""
+    """One gateway's link, from its `Hello` until it is lost; an `AnswerSink` of the pipeline.
+
+    Attributes:
+        queued: whether its pushes take the queue.
+    """
 
     def __init__(self, hub: LinkHub, send: Callable[[DownFrame], None], end: Callable[[], None]) -> None:
         self.gateway = ""
         self._hub = hub
         self._send: Callable[[DownFrame], None] | None = send
         self._end = end
-        self._epoch = 0
+        self.epoch = 0
+        self.queued = False
         # where the gateway stood when it said hello; None once this link has given it what it missed
         self._behind: int | None = None
         # whether this logic, of all that the gateway is linked to, tells others who came and went
@@ -187,11 +206,23 @@ class GatewaySession(LinkSession):
             self._hub.pipeline.put(self, frame.items)
         elif isinstance(frame, UpBeat):
             self.send(DownBeat(frame.number, self._hub.recovery.position))
-            self._hub.routes.renew(self.gateway, self._epoch)
+            self._hub.routes.renew(self.gateway, self.epoch)
         else:
             if isinstance(frame, Hello):
-                self.gateway = frame.gateway
+                self._introduce(frame)
             self._frames.put_nowait(frame)
+
+    def _introduce(self, hello: Hello) -> None:
+        self.gateway = hello.gateway
+        if not hello.queued or self._send is None:
+            return
+        if self._hub.queue is None:
+            log.error(
+                "a gateway sends through Kafka, and this logic does not read it: see `uplink`", gateway=self.gateway
+            )
+            return
+        self.queued = True
+        self._send = self._hub.queue.divert(hello, self._send, self.end)
 
     def lost(self) -> None:
         if self._send is None:
@@ -252,13 +283,13 @@ class GatewaySession(LinkSession):
         """Take the gateway's snapshot, welcome it, and repeat what it missed."""
         hub = self._hub
         older = hub.links.sessions.get(hello.gateway)
-        if older is not None and older._epoch > hello.epoch:
+        if older is not None and older.epoch > hello.epoch:
             log.warning("a newer gateway of this id is linked", gateway=hello.gateway)
             self.end()
             return
         if older is not None and older is not self:
             older.end()
-        self._epoch = hello.epoch
+        self.epoch = hello.epoch
         self._primary = hello.alone
         missed = bool(hello.routes)
         same_store = hello.store_epoch == hub.store_epoch
@@ -279,9 +310,9 @@ class GatewaySession(LinkSession):
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
         and its lease would shut out what is there now.
         """
-        if lapsed is not None and lapsed._epoch > self._epoch:
+        if lapsed is not None and lapsed.epoch > self.epoch:
             log.warning("the clock of this gateway went back", gateway=self.gateway)
-            change = await self._hub.routes.drop(self.gateway, lapsed._epoch)
+            change = await self._hub.routes.drop(self.gateway, lapsed.epoch)
             await self._hub.routes_changed(change, tell=self._primary or self._hub.routes.shared)
 
     async def _catch_up(self, position: int, *, own: bool) -> None:
@@ -303,7 +334,7 @@ class GatewaySession(LinkSession):
     async def _delta(self, delta: RouteDelta) -> None:
         hub = self._hub
         self._primary = delta.primary
-        change = await hub.routes.apply(self.gateway, self._epoch, delta.opened, delta.closed)
+        change = await hub.routes.apply(self.gateway, self.epoch, delta.opened, delta.closed)
         self.send(RouteAck(delta.number, await hub.refusals(delta.opened)))
         await hub.routes_changed(change, tell=delta.primary or hub.routes.shared)
 
@@ -318,7 +349,7 @@ class GatewaySession(LinkSession):
         await asyncio.sleep(hub.settings.lease)
         if hub.leases.get(self.gateway) is self:
             del hub.leases[self.gateway]
-            change = await hub.routes.drop(self.gateway, self._epoch)
+            change = await hub.routes.drop(self.gateway, self.epoch)
             await hub.routes_changed(change, tell=self._primary or hub.routes.shared)
 
 

@@ -23,6 +23,7 @@ from resonance.logic.messages import MessageService
 from resonance.logic.passwords import Passwords
 from resonance.logic.pipeline import Pipeline
 from resonance.logic.presence import PresenceTracker
+from resonance.logic.queued import LogicQueue
 from resonance.logic.snowflake import LEASE_MS, Snowflakes
 from resonance.logic.states import States
 from resonance.logic.tokens import Signer
@@ -52,8 +53,22 @@ def monotonic_ms() -> int:
 class LogicRole:
     """Everything of logic. `start` before anything is asked of `services`, `link` or `delivery`."""
 
-    def __init__(self, store: Store, routes: Routes, counters: Counters, settings: Settings, secret: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        routes: Routes,
+        counters: Counters,
+        settings: Settings,
+        secret: bytes,
+        queue: LogicQueue | None = None,
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            queue: by which messages come and pushes go for gateways that want it.
+        """
         self._store = store
+        self._queue = queue
         self._settings = settings
         self._routes = routes
         self._links = Links()
@@ -112,7 +127,10 @@ class LogicRole:
             self._presence.changed,
             self._settings.rpc,
             info.epoch,
+            self._queue,
         )
+        if self._queue is not None:
+            self._queue.start(self._pipeline, self._link)
         self._housekeeping = [
             asyncio.create_task(run_sweep(self.delivery, SWEEP_S), name="sweep"),
             asyncio.create_task(self._renew_lease(), name="lease"),
@@ -121,6 +139,8 @@ class LogicRole:
 
     async def close(self) -> None:
         """Stop accepting messages, commit and answer what is queued, end the links."""
+        if self._queue is not None:
+            await self._queue.close()
         self._pipeline.close()
         await self._pipeline.join()
         await asyncio.sleep(0)  # lets answers of the last batch reach links in this process
@@ -130,6 +150,8 @@ class LogicRole:
         await self._presence.close()
         if self._link is not None:
             await self._link.close()
+        if self._queue is not None:
+            await self._queue.terminate()
         self._passwords.close()
         await self._passwords.join()
 

@@ -49,6 +49,7 @@ logic_login_seconds = Histogram("logic_login_duration_seconds", "Time of logins.
 logic_register_seconds = Histogram("logic_register_duration_seconds", "Time of registrations.", buckets=_FAST)
 logic_users_online = Gauge("logic_users_online", "Users with a connection.")
 logic_gateways = Gauge("logic_gateways", "Gateways linked.")
+upstream_skipped = Counter("logic_upstream_skipped_total", "Records of the upstream topic that are no messages.")
 logic_swept = Counter("logic_swept_events_total", "Events pushed by the sweep because the fast path had not.")
 logic_cache = Counter("logic_state_cache_total", "Look-ups of conversation states.", ["result"])
 

@@ -30,6 +30,8 @@ class Hello(NamedTuple):
             Logic pushes again what was committed since.
         alone: whether the gateway is linked to no other logic. If it is, only what this logic has committed itself can
             be lacking, and others have told who is online.
+        queued: the gateway's number of this link when pushes (and what says how far they are) are to come through the
+            queue of `ports.uplink`; 0 when they are to come on this link.
     """
 
     gateway: str
@@ -38,6 +40,7 @@ class Hello(NamedTuple):
     position: int
     routes: list[Route]
     alone: bool = True
+    queued: int = 0
 
 
 class RouteDelta(NamedTuple):

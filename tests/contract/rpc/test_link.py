@@ -47,7 +47,7 @@ ITEM = SendItem(1, 7, "anna", "k1", "si_anna_bob", "", 1, "hi", "", "0" * 32)
 ANSWER = SendAnswer(1, 7, 99, 1, 1, 1_700_000_000_000, "si_anna_bob", "k1", "", "")
 ENTRY = Entry("si_anna_bob", 1, 99, "anna", "k1", 1, "hi", "", 1, 1_700_000_000_000)
 UP_FRAMES: list[UpFrame] = [
-    Hello("gateway-0", 3, "e", 12, [ROUTE], alone=False),
+    Hello("gateway-0", 3, "e", 12, [ROUTE], alone=False, queued=4),
     RouteDelta(1, [ROUTE], [3], primary=False),
     Missed(2, 12, signals=True),
     SendBatch([ITEM]),

@@ -42,6 +42,7 @@ class Cluster:
         topic: of the events.
         streams: topics of publications in other systems' words, by stream.
         dead_letters: topic of those that could not be processed.
+        upstream, upstream_group: topic of clients' messages, and the group of all logics there.
         session_ms: how long the brokers wait for a member of a group that is silent.
     """
 
@@ -57,6 +58,8 @@ class Cluster:
             "notifications": topics.notifications,
         }
         self.streams = {stream: topic for stream, topic in named.items() if topic}
+        self.upstream = config.upstream
+        self.upstream_group = config.upstream_group
         self.session_ms = int(config.session * 1000)
         self._admin: AdminClient | None = None
         self._ensured: set[str] = set()
@@ -68,7 +71,7 @@ class Cluster:
             "bootstrap.servers": ",".join(config.brokers),
             "client.id": "resonance",
             "logger": _quiet_logger(),
-            "error_cb": _tell,
+            "error_cb": tell,
             "reconnect.backoff.max.ms": 1_000,
             "security.protocol": ("SASL_" if config.user else "") + ("SSL" if config.ca else "PLAINTEXT"),
         }
@@ -94,12 +97,20 @@ class Cluster:
 
     # ------------------------------------------------------------ topics
 
-    async def ensure(self, topic: str) -> None:
-        """Make a topic that is not there. Raises ServiceError UNAVAILABLE while Kafka cannot be reached."""
+    def downstream(self, gateway: str) -> str:
+        """Return the name of a gateway's topic."""
+        return self._config.downstream + gateway
+
+    async def ensure(self, topic: str, partitions: int = 0, retention_s: float = 0) -> None:
+        """Make a topic that is not there, by default as configured.
+
+        Raises:
+            ServiceError: UNAVAILABLE while Kafka cannot be reached.
+        """
         if topic in self._ensured:
             return
         if not await self._exists(topic):
-            await self._create(topic)
+            await self._create(topic, partitions or self._config.partitions, retention_s or self._config.retention)
         self._ensured.add(topic)
 
     async def _exists(self, topic: str) -> bool:
@@ -111,21 +122,20 @@ class Cluster:
             raise
         return True
 
-    async def _create(self, topic: str) -> None:
-        config = self._config
+    async def _create(self, topic: str, partitions: int, retention_s: float) -> None:
         settings = {
             "cleanup.policy": "delete",
-            "retention.ms": str(int(config.retention * 1000)),
+            "retention.ms": str(int(retention_s * 1000)),
             "max.message.bytes": str(LARGEST),
         }
-        new = NewTopic(topic, config.partitions, config.replicas or -1, config=settings)
+        new = NewTopic(topic, partitions, self._config.replicas or -1, config=settings)
         try:
             await _answer(self.admin.create_topics([new], request_timeout=TIMEOUT_S)[topic])
         except ServiceError as exc:
             if _code(exc) != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
         else:
-            log.info("made a topic", topic=topic, partitions=config.partitions)
+            log.info("made a topic", topic=topic, partitions=partitions)
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has."""
@@ -172,10 +182,10 @@ def _code(error: ServiceError) -> int | None:
     return None
 
 
-def _tell(error: KafkaError) -> None:
+def tell(error: KafkaError) -> None:
     """Log what a client tells of itself; each connection that fails is of no interest as long as another one works."""
-    tell = log.warning if error.fatal() or error.code() in _SERIOUS else log.debug
-    tell("kafka", code=error.name(), error=error.str())
+    write = log.warning if error.fatal() or error.code() in _SERIOUS else log.debug
+    write("kafka", code=error.name(), error=error.str())
 
 
 def _quiet_logger() -> logging.Logger:

@@ -16,6 +16,8 @@ from resonance.domain.errors import ServiceError
 from resonance.engines.kafka.cluster import LARGEST, Cluster, unavailable
 from resonance.engines.kafka.records import Record
 
+NO_TOPIC_MS = 10_000
+"""How long a topic may be unknown before it is believed not to be there."""
 POLL_S = 0.1
 """How long the thread may take to notice that it has to end."""
 
@@ -27,7 +29,14 @@ class Publisher:
     drops what was not written yet.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, buffer_kib: int = 1024 * 1024, nowhere: frozenset[int] = frozenset()) -> None:
+        """Begin with nothing to publish.
+
+        Args:
+            buffer_kib: what may wait for the brokers.
+            nowhere: codes of errors that are none to the caller: what they are about need not be written.
+        """
+        self._nowhere = nowhere
         self._producer = Producer(
             {
                 **cluster.properties(),
@@ -40,6 +49,8 @@ class Publisher:
                 "partitioner": "murmur2",  # as Java's clients do
                 "compression.type": "lz4",
                 "linger.ms": 0,
+                "queue.buffering.max.kbytes": buffer_kib,
+                "topic.metadata.propagation.max.ms": NO_TOPIC_MS,
             }
         )
         self._closed = False
@@ -52,15 +63,23 @@ class Publisher:
         Raises:
             ServiceError: UNAVAILABLE when one of them, and perhaps others behind it, was not written.
         """
+        await self.send(records)
+
+    def send(self, records: Sequence[Record]) -> asyncio.Future[None]:
+        """Put records on their way; the future is done once all replicas in sync have them, or fails like `publish`.
+
+        Raises:
+            ServiceError: UNAVAILABLE when too much waits, or the publisher is of no use any more.
+        """
+        batch = _Batch(len(records), self._nowhere)
         if not records:
-            return
-        batch = _Batch(len(records))
+            batch.written.set_result(None)
         try:
-            for topic, key, value, headers in records:
-                self._producer.produce(topic, value, key, on_delivery=batch.delivered, headers=list(headers))
+            for topic, key, value, headers, partition in records:
+                self._producer.produce(topic, value, key, partition, on_delivery=batch.delivered, headers=list(headers))
         except (BufferError, KafkaException) as exc:
             raise unavailable(exc if isinstance(exc, KafkaException) else KafkaException(exc)) from exc
-        await batch.written
+        return batch.written
 
     async def close(self) -> None:
         """Drop what was not written yet, and end the thread."""
@@ -78,14 +97,16 @@ class Publisher:
 class _Batch:
     """Records whose acks are awaited together; counted by the thread, awaited by the loop."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, nowhere: frozenset[int]) -> None:
         self._missing = size
+        self._nowhere = nowhere
         self._error: KafkaError | None = None
         self._loop = asyncio.get_running_loop()
         self.written: asyncio.Future[None] = self._loop.create_future()
 
     def delivered(self, error: KafkaError | None, _message: Message) -> None:
-        self._error = self._error or error
+        if error is not None and error.code() not in self._nowhere:
+            self._error = self._error or error
         self._missing -= 1
         if not self._missing:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -9,12 +9,13 @@ from resonance.domain.events import Event
 
 
 class Record(NamedTuple):
-    """What is published to one topic."""
+    """What is published to one topic; `partition` -1: the one that its key says."""
 
     topic: str
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
+    partition: int = -1
 
 
 class Place(NamedTuple):

@@ -1,0 +1,132 @@
+"""Messages that go to logic through a queue, and what comes back through it, in the place of the links.
+
+What was sent and is not answered is in the queue, and whichever logic takes it answers it: nothing is sent again
+because a logic died. Only when the queue itself has lost something (a message could not be written, a topic is gone) a
+new end is begun, and everything unanswered goes up again, in order. Messages carry keys, so none is stored twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from resonance.domain.errors import ServiceError
+from resonance.domain.model import SendAnswer, SendItem
+from resonance.gateway.logic_link import unsendable
+from resonance.ports.uplink import GatewayEnd, Parcel
+from resonance.rpc.frames import DOWN
+from resonance.services.link import AnswerBatch, DownFrame
+
+log = structlog.get_logger(__name__)
+
+BACKOFF_S = 0.2
+BACKOFF_MOST_S = 5.0
+
+
+class QueueOwner(Protocol):
+    """What the queue tells the uplink of. No call blocks, none raises."""
+
+    def answered(self, answers: list[SendAnswer]) -> None:
+        """Messages are answered, each for the first time."""
+
+    def arrived(self, link: int, frame: DownFrame) -> None:
+        """Logic sent a frame for the link of this number."""
+
+    def interrupted(self) -> None:
+        """What was written for this gateway until now may not have been read: no link knows how far it is."""
+
+
+class QueuedMessages:
+    """Keeps one end of the queue open, and every message until it is answered."""
+
+    def __init__(self, make: Callable[[], GatewayEnd], epoch: int, owner: QueueOwner) -> None:
+        """Begin without an end.
+
+        Args:
+            make: returns a new end.
+            epoch: of this run of the gateway.
+        """
+        self._make = make
+        self._epoch = epoch
+        self._owner = owner
+        self._unanswered: dict[int, SendItem] = {}  # by ref, in the order they came
+        self._end: GatewayEnd | None = None
+        self._open = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to open an end, and go on after every loss."""
+        self._task = asyncio.create_task(self._run(), name="queue")
+
+    async def wait_open(self) -> None:
+        """Wait until everything that logic writes for this gateway from now on is read."""
+        await self._open.wait()
+
+    async def close(self) -> None:
+        """End it for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def send(self, items: Sequence[SendItem]) -> None:
+        """Send messages, in order; they are unanswered from now on."""
+        for item in items:
+            self._unanswered[item.ref] = item
+        if self._end is not None:
+            self._put(self._end, items)
+
+    def _put(self, end: GatewayEnd, items: Sequence[SendItem]) -> None:
+        refused = end.send(items)
+        if refused:
+            self._answer([unsendable(item) for item in refused])
+
+    async def _run(self) -> None:
+        backoff = BACKOFF_S
+        while True:
+            end = self._make()
+            try:
+                await end.start()
+                backoff = BACKOFF_S
+                self._begin(end)
+                while True:
+                    for parcel in await end.receive():
+                        self._take(parcel)
+            except ServiceError as exc:
+                log.warning("the queue to logic cannot be used", error=str(exc), unanswered=len(self._unanswered))
+            except Exception:  # without this task nothing would be answered any more
+                log.exception("the queue to logic failed")
+            finally:
+                self._end = None
+                await end.close()
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, BACKOFF_MOST_S)
+
+    def _begin(self, end: GatewayEnd) -> None:
+        """Go on with a new end; links begin anew, too: what the end before has not read they believe to have given."""
+        if self._open.is_set():
+            self._owner.interrupted()
+        self._end = end
+        self._put(end, list(self._unanswered.values()))
+        self._open.set()
+
+    def _take(self, parcel: Parcel) -> None:
+        if parcel.epoch != self._epoch:
+            return  # for a run of this gateway that is over
+        try:
+            frame = DOWN.loads(parcel.frame)
+        except ValueError as exc:
+            log.error("a record for this gateway holds no frame", error=str(exc))
+            return
+        if isinstance(frame, AnswerBatch):
+            self._answer(frame.answers)
+        else:
+            self._owner.arrived(parcel.link, frame)
+
+    def _answer(self, answers: Sequence[SendAnswer]) -> None:
+        """Hand on each answer once: what logic took twice it answers twice."""
+        fresh = [answer for answer in answers if self._unanswered.pop(answer.ref, None) is not None]
+        if fresh:
+            self._owner.answered(fresh)
