@@ -24,7 +24,9 @@ import structlog
 from rich.console import Console
 from rich.live import Live
 from tests.engines.etcd import etcd_server
+from tests.engines.kafka import kafka_server
 from tests.engines.postgres import postgres_server
+from tests.engines.redis import redis_server
 
 from resonance.cli.status import Cluster, table
 from resonance.config.load import load
@@ -44,6 +46,9 @@ def arguments() -> argparse.Namespace:
         default="local",
         help="repo inside logic and task, or as one more process",
     )
+    parser.add_argument(
+        "--uplink", choices=("stream", "kafka"), default="stream", help="how messages get from gateways to logic"
+    )
     parser.add_argument("--port", type=int, default=8080, metavar="N", help="of the first gateway; others follow it")
     return parser.parse_args()
 
@@ -52,14 +57,21 @@ def arguments() -> argparse.Namespace:
 def engines(console: Console) -> Iterator[dict[str, str]]:
     """Start the engines; yield the variables that say where they are."""
     with ExitStack() as stack:
-        console.print("starting PostgreSQL and etcd")
+        console.print("starting PostgreSQL, etcd, Redis and Kafka")
         postgres = stack.enter_context(postgres_server())
         etcd = stack.enter_context(etcd_server())
+        redis = stack.enter_context(redis_server())
+        kafka = stack.enter_context(kafka_server())
         yield {
             "RESONANCE_STORE__KIND": "postgres",
             "RESONANCE_STORE__URL": postgres.url(),
             "RESONANCE_REGISTRY__KIND": "etcd",
             "RESONANCE_ETCD__ENDPOINTS": etcd.endpoint,
+            "RESONANCE_REDIS__URL": redis.url,
+            "RESONANCE_ROUTES__KIND": "redis",
+            "RESONANCE_COUNTERS__KIND": "redis",
+            "RESONANCE_KAFKA__BROKERS": kafka.address,
+            "RESONANCE_BUS__KIND": "kafka",
         }
 
 
@@ -139,7 +151,7 @@ async def run(options: argparse.Namespace, console: Console, folder: Path, place
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    environment = settings_of(folder, options.repo, places)
+    environment = settings_of(folder, options.repo, places) | {"RESONANCE_UPLINK": options.uplink}
     processes = Processes(folder, environment, options.port)
     try:
         wanted = commands(options)

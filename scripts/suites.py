@@ -53,7 +53,13 @@ SUITES = (
     Suite(
         "cluster",
         "tests/faults",
-        needs=(("initdb", "postgresql"), ("etcd", "etcd-server"), ("redis-server", "redis-server")),
+        needs=(
+            ("initdb", "postgresql"),
+            ("etcd", "etcd-server"),
+            ("redis-server", "redis-server"),
+            ("java", "default-jre-headless"),
+            KAFKA,
+        ),
         workers=0,
         marked="cluster",
     ),

@@ -70,7 +70,7 @@ class KafkaServer:
         log = self._folder / "kafka.log"
         with log.open("ab") as output:
             command = self._java("kafka.Kafka", f"{self._folder}/server.properties")
-            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         deadline = time.monotonic() + TIMEOUT_S
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:

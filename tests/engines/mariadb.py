@@ -65,7 +65,10 @@ class MariaDbServer:
         ]
         with (self._folder / "mariadb.log").open("ab") as log:
             self._process = subprocess.Popen(
-                as_user("mysql", [DAEMON, "--no-defaults", *options]), stdout=log, stderr=log
+                as_user("mysql", [DAEMON, "--no-defaults", *options]),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + TIMEOUT_S
         while subprocess.run(self._ping(), check=False, stdout=-3, stderr=-3).returncode:

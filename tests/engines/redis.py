@@ -56,7 +56,9 @@ class RedisServer:
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         log = self.folder / "redis.log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(["redis-server", *where, *self.options], stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                ["redis-server", *where, *self.options], stdout=output, stderr=output, start_new_session=True
+            )
         deadline = time.monotonic() + TIMEOUT_S
         while not self._serves():
             if self._process.poll() is not None or time.monotonic() > deadline:
