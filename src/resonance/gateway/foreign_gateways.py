@@ -57,10 +57,13 @@ class Gateway:
             ServiceError: UNAVAILABLE when logic ends.
         """
         if self.over():
+            self._unlink()  # logic forgets those who are left out of the next snapshot
             self._routes.clear()
             self.seen.clear()
         self._heard, self._gone_at = asyncio.get_running_loop().time(), None
-        self.seen |= dict.fromkeys(online, time.time())
+        for user in online:
+            self.seen.pop(user, None)  # who was confirmed last stands last
+            self.seen[user] = time.time()
         opened = [self._route(user, address) for user, address in online.items() if user not in self._routes]
         self._routes |= {route.user_id: route for route in opened}
         closed = [self._forget(route) for user in offline if (route := self._routes.pop(user, None))]
@@ -106,7 +109,8 @@ class Gateway:
             session.receive(frame)
             await waiting
         finally:
-            self._waiting.pop(number, None)
+            if self._waiting.get(number) is waiting:  # and not of a link that was opened meanwhile
+                del self._waiting[number]
 
     def _beat(self) -> None:
         """Tell logic that the gateway lives, as long as it seems to."""

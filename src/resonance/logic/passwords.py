@@ -24,8 +24,10 @@ MAX_WAITING = 256
 LONGEST = 1024
 """Characters of a password that is looked at at all, so that a lowered `password_max` locks nobody out."""
 
+MAX_MEMORY = 1 << 18
+"""KiB that comparing with a hash that was made elsewhere may take: every login on its account takes them."""
 MAX_COST = 1 << 20
-"""KiB times passes of a hash that was made elsewhere: about a second."""
+"""KiB times passes of such a hash: about a second."""
 _PHC = re.compile(
     r"\$argon2id\$v=19\$m=(?P<memory>\d{1,7}),t=(?P<passes>\d{1,3}),p=(?P<lanes>\d{1,2})"
     r"\$(?P<salt>[A-Za-z0-9+/]{11,64})\$(?P<digest>[A-Za-z0-9+/]{22,86})",
@@ -109,8 +111,9 @@ def check_hash(given: str, field: str = "password_hash") -> str:
     if found is None or any(len(found[part]) % 4 == 1 for part in ("salt", "digest")):
         raise invalid(field, f"{field} is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$salt$hash); no other is stored")
     memory, passes, lanes = (int(found[part]) for part in ("memory", "passes", "lanes"))
-    if not (passes and lanes and 8 * lanes <= memory and memory * passes <= MAX_COST):
-        raise invalid(field, f"{field} has m={memory}, t={passes}, p={lanes}: m × t up to {MAX_COST} KiB are allowed")
+    if not (passes and lanes and 8 * lanes <= memory <= MAX_MEMORY and memory * passes <= MAX_COST):
+        allowed = f"m up to {MAX_MEMORY} and m × t up to {MAX_COST} KiB are allowed"
+        raise invalid(field, f"{field} has m={memory}, t={passes}, p={lanes}: {allowed}")
     return given
 
 

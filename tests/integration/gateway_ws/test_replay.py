@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from resonance.config.settings import HttpLimits, WsConfig
+from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Caller, Entry
 from resonance.gateway.ws import replay
@@ -230,3 +231,26 @@ async def test_a_fault_costs_the_replay_and_not_the_connection(toys: tuple[Gatew
         await logs.asked.wait()
         push(gateway, entry(2))
         assert await heard(client, 1) == [["c", 2]]
+
+
+async def test_what_a_connection_that_was_ended_meanwhile_was_not_given_is_given_to_the_next(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "SLACK_MS", 0)
+    gateway, logs = toys
+    async with dial(gateway) as client:
+        await said(client)
+    await gateway.uplink.closed.get()
+    logs.entries = [entry(1)]
+    logs.gate.clear()
+    async with dial(gateway) as client:
+        assert await said(client) == {"hello": "ann"}
+        await logs.asked.wait()
+        (connection,) = gateway.hub._registry.by_number.values()
+        connection.close(Close.KICKED)
+        logs.gate.set()
+        await client.wait_closed()
+    await gateway.uplink.closed.get()
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]

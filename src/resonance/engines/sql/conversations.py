@@ -81,7 +81,7 @@ async def enter_open(tx: Tx, user_id: str, conversation_id: str) -> None:
     conversation, member = await membership(tx, user_id, conversation_id)
     if not await member_rows(tx, conversation_id, [user_id]):
         await move_pointer(tx, member, conversation.max_seq, conversation.ordinal)
-        await emit(tx, user_id, MemberSettingsChanged(conversation_id, user_id))
+        await emit(tx, conversation_id, MemberSettingsChanged(conversation_id, user_id))
 
 
 async def find(tx: Tx, conversation_id: str) -> Conversation | None:

@@ -41,6 +41,8 @@ TIMEOUT_S = 10.0
 """Longest time for a replay, waiting for its turn included; a client that gets none is sent away to try again."""
 AT_ONCE = 32
 """Replays that read at the same time."""
+ENVELOPE = 256
+"""About what an entry takes in bytes beside its content."""
 REMEMBERED = 10_000
 """Devices that left whose time is remembered."""
 
@@ -64,7 +66,8 @@ class _Noted:
 
     def note(self, entry: Entry) -> bytes:
         """Take an entry, and write nothing."""
-        self._room -= len(self._codec.push(entry))
+        # about what it will take: encoding it for every connection that replays would make one push dear
+        self._room -= len(entry.content) + len(entry.extra) + ENVELOPE
         self.overflowed = self.overflowed or self._room < 0
         if not self.overflowed:
             self.entries.append(entry)
@@ -182,7 +185,7 @@ class Replays:
             close = Close.RESYNC
         if close is None:
             _write(connection, (*missed, *replay.noted.entries))
-            if connection.number in self._open:
+            if connection.number in self._open and connection.closing is None:
                 self._open[connection.number] = None
         else:
             connection.close(close)

@@ -92,3 +92,27 @@ async def test_a_gateway_that_is_silent_has_nobody_online(gateways: Gateways, se
     beat = await servant.update_heartbeat(pb.UpdateHeartbeatRequest(user_id="ann", gateway_id="g"), CALL)
     assert not beat.success
     gateways.named("g").cut()
+
+
+async def test_a_gateway_that_speaks_again_after_its_silence_begins_with_nobody(
+    gateways: Gateways, servant: OnlineStatusServant
+) -> None:
+    """Also before the next heartbeat would have ended its link: logic is told of those who are left, and no others."""
+    await set_online(servant, "ann")
+    gateway = gateways.named("g")
+    gateway.silence = 0.0
+    await set_online(servant, "bob")
+    link = gateways._link
+    assert isinstance(link, Link)
+    assert [sorted(session.users) for session in link.sessions][-1] == ["bob"]
+    assert list(gateway.seen) == ["bob"]
+    gateway.cut()
+
+
+async def test_the_longest_unconfirmed_stands_first(gateways: Gateways, servant: OnlineStatusServant) -> None:
+    """So that nobody who is fresh is looked at when the old are looked for."""
+    for user in ("ann", "bob", "ann"):
+        await set_online(servant, user)
+    gateway = gateways.named("g")
+    assert list(gateway.seen) == ["bob", "ann"]
+    gateway.cut()

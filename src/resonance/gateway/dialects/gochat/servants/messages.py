@@ -75,13 +75,15 @@ class MessageServant(Servant):
     ) -> pb.CheckMessageIdempotencyResponse:
         """Say whether a message with this key is stored; keys last for ever here, whatever `ttl_seconds` says.
 
-        Here a key is its sender's, in GoChat everybody's. Without `sender_id` a key that several have used answers no:
-        saving finds out whose it is, while a wrong yes would lose a message.
+        Here a key is its sender's, in GoChat everybody's. So the answer without `sender_id` is no: saving finds out
+        whose key it is and stores nothing twice, while a yes because of somebody else's would lose a message.
         """
         await call.service()
-        sender = check_handle(request.sender_id, "sender_id") if request.sender_id else ""
-        found = await self._store.entries_by_key(check_client_key(request.client_msg_id), sender, 2)
-        if len(found) != 1:
+        key = check_client_key(request.client_msg_id)
+        if not request.sender_id:
+            return pb.CheckMessageIdempotencyResponse()
+        found = await self._store.entries_by_key(key, check_handle(request.sender_id, "sender_id"), 1)
+        if not found:
             return pb.CheckMessageIdempotencyResponse()
         return pb.CheckMessageIdempotencyResponse(exists=True, existing_message_id=str(found[0].message_id))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import ClassVar
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -111,4 +112,5 @@ class OnlineStatusServant(Servant):
 def _expired(gateway: Gateway, before: float | None = None) -> list[UserId]:
     """Return whom a gateway has not confirmed since a time, by default for `TTL_S`."""
     since = time.time() - TTL_S if before is None else before
-    return [UserId(user) for user, seen in gateway.seen.items() if seen < since]
+    confirmed_before = takewhile(lambda item: item[1] < since, gateway.seen.items())  # the oldest stand first
+    return [UserId(user) for user, _ in confirmed_before]
