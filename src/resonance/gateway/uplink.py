@@ -83,6 +83,8 @@ class GatewayUplink:
         self._flushing = False
         # from where on something may be lacking that no logic was asked for yet
         self._lacking: int | None = None
+        # whether a hello that is on its way says so
+        self._lacking_told = False
         self._welcomed = asyncio.Event()
         self._closing = False
         # set for whoever waits for the last answer
@@ -242,6 +244,7 @@ class GatewayUplink:
         position = link.position
         if alone and self._lacking is not None:
             position = min(self._lacking, position or self._lacking)
+            self._lacking_told = True
         routes = link.snapshot(list(self._announcements.routes.values()))
         return Hello(self.gateway_id, self.epoch, self.store_epoch, position, routes, alone, self._number())
 
@@ -258,9 +261,13 @@ class GatewayUplink:
             for other in self._links.values():
                 other.forget_position()
         self.store_epoch = welcome.store_epoch
+        lacking = None if self._lacking_told else self._lacking
         self._lacking = None
         was_connected, self.connected = self.connected, True
         self._spread_anew()
+        heir = self._primary()
+        if lacking is not None and heir is not None:  # its hello was said while another link was up
+            self._ask_again(heir, lacking)
         self._downlink.refuse(welcome.refused)
         if welcome.resync:
             self._downlink.resync()
@@ -274,13 +281,15 @@ class GatewayUplink:
         self._announcements.lost(link)
         if self._closing:
             return
-        if link.instance not in self._logics.watch.instances:
+        known = {instance.id for instance in self._logics.watch.instances}
+        if known and link.instance.id not in known:
             self._part(link)
         heir = self._primary()
         if heir is not None:
             self._ask_again(heir, link.position)
         else:
             self._lacking = min(link.position, self._lacking if self._lacking is not None else link.position)
+            self._lacking_told = False
             self.connected = False
             self._welcomed.clear()
             self._on_link(False)

@@ -355,3 +355,38 @@ async def test_who_was_linked_to_nobody_else_says_so() -> None:
     assert [frame.alone for frame in (*first.frames, *second.frames) if isinstance(frame, Hello)] == [True, False]
     assert isinstance(hello, Hello)
     assert (hello.alone, hello.position) == (True, 10)
+
+
+async def test_what_the_last_link_lacked_is_asked_of_one_that_had_said_hello_before() -> None:
+    """Its hello was said while the lost one was there, so it would repeat only its own commits."""
+    cluster = Cluster(1)
+    old = cluster.add("old")
+    async with running(cluster):
+        await cluster.linked("old")
+        new = cluster.add("new")
+        new.running.clear()
+        async with asyncio.timeout(5):
+            while not new.links:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        old.kill()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not cluster.uplink.connected
+        new.running.set()
+        missed = await new.until(lambda frame: isinstance(frame, Missed))
+    assert missed == Missed(1, 10, signals=True)
+
+
+async def test_a_registry_that_knows_nobody_takes_no_logic_away() -> None:
+    cluster = Cluster(1)
+    only = cluster.add("only")
+    async with running(cluster):
+        await cluster.linked("only")
+        cluster.watch.set([])
+        await asyncio.sleep(0)
+        only.links[-1].lose()
+        async with asyncio.timeout(5):
+            while len(only.links) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
