@@ -57,7 +57,8 @@ class Announcements:
             ServiceError: UNAVAILABLE when no logic acknowledges it within the deadline.
         """
         links = list(self._links())
-        opening = _Opening({link for link in links if link.up})
+        # also those that have not welcomed us: their snapshot is without this one
+        opening = _Opening({link for link in links if link.routes.begun})
         self.routes[route.connection] = route
         self._waiting[route.connection] = opening
         for link in links:

@@ -58,6 +58,9 @@ class Owner(Protocol):
     def lost(self, link: LogicLink) -> None:
         """The link, which was up, is lost."""
 
+    def refused(self, link: LogicLink) -> None:
+        """The link was not welcomed."""
+
     def answered(self, answers: list[SendAnswer]) -> None:
         """Messages are answered, each for the first time."""
 
@@ -243,6 +246,8 @@ class LogicLink:
             self.up = False
             self._owner.lost(self)
             self._owed.clear()
+        else:
+            self._owner.refused(self)
         if link is not None:
             await link.close()
 

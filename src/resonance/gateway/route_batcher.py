@@ -30,12 +30,15 @@ class RouteBatcher:
     An idle gateway sends a change at once; under a storm a delta holds what came while the one before was being
     acknowledged, and is sent early when it is full or has waited for the flush interval (seed 001's status batcher).
     It collects from the snapshot with which a link begins to the end of that link.
+
+    Attributes:
+        begun: whether there is such a snapshot; what is not in it has to be announced.
     """
 
     def __init__(self, link: RouteSender, settings: StatusBatcher) -> None:
         self._link = link
         self._settings = settings
-        self._begun = False
+        self.begun = False
         self._opened: dict[int, Route] = {}
         self._closed: list[int] = []
         # the connections that a delta on its way announces, by its number
@@ -48,13 +51,13 @@ class RouteBatcher:
     def begin(self, routes: Sequence[Route]) -> list[Route]:
         """Begin with a snapshot, and return it; changes from now on are announced behind it."""
         self.stop()
-        self._begun = True
+        self.begun = True
         self._snapshot = [route.connection for route in routes]
         return list(routes)
 
     def stop(self) -> None:
         """The link is over: the next snapshot says everything."""
-        self._begun = False
+        self.begun = False
         self._opened, self._closed, self._sent, self._snapshot = {}, [], {}, []
         if self._timer is not None:
             self._timer.cancel()
@@ -62,13 +65,13 @@ class RouteBatcher:
 
     def open(self, route: Route) -> None:
         """Announce a connection."""
-        if self._begun:
+        if self.begun:
             self._opened[route.connection] = route
             self._schedule()
 
     def close(self, connection: int) -> None:
         """Announce that a connection is gone; one not yet announced is simply forgotten."""
-        if self._begun and self._opened.pop(connection, None) is None:
+        if self.begun and self._opened.pop(connection, None) is None:
             self._closed.append(connection)
             self._schedule()
 

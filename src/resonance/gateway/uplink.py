@@ -295,6 +295,10 @@ class GatewayUplink:
             self._on_link(False)
         self._spread_anew()
 
+    def refused(self, link: LogicLink) -> None:
+        """A link was not welcomed: nobody waits for it."""
+        self._announcements.lost(link)
+
     def _ask_again(self, heir: LogicLink, position: int) -> None:
         """Ask another logic for what the lost one may not have pushed: at once, and when what was being committed then
         is committed or never will be.

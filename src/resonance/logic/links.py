@@ -165,6 +165,7 @@ class GatewaySession(LinkSession):
 
     Attributes:
         queued: whether its pushes take the queue.
+        welcomed: whether its routes are known.
     """
 
     def __init__(self, hub: LinkHub, send: Callable[[DownFrame], None], end: Callable[[], None]) -> None:
@@ -174,6 +175,7 @@ class GatewaySession(LinkSession):
         self._end = end
         self.epoch = 0
         self.queued = False
+        self.welcomed = False
         # where the gateway stood when it said hello; None once this link has given it what it missed
         self._behind: int | None = None
         # whether this logic, of all that the gateway is linked to, tells others who came and went
@@ -294,17 +296,18 @@ class GatewaySession(LinkSession):
         missed = bool(hello.routes)
         same_store = hello.store_epoch == hub.store_epoch
         if missed and same_store:
-            # what it has not been told of by this logic, but was linked to others, it lacks from the start of this one
-            self._behind = hello.position if hello.alone else max(hello.position, hub.recovery.started)
+            # who was linked to others, and never to this logic, lacks what this one has committed since its start
+            self._behind = hello.position or (0 if hello.alone else hub.recovery.started)
         hub.links.sessions[hello.gateway] = self
         metrics.logic_gateways.set(len(hub.links.sessions))
         await self._succeed(hub.leases.pop(hello.gateway, None))
         change = await hub.routes.replace(hello.gateway, hello.epoch, hello.routes)
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
+        self.welcomed = True
         await hub.routes_changed(change, tell=hello.alone or hub.routes.shared)
         if self._behind is not None:
-            await self._catch_up(self._behind, own=not hello.alone)
+            await self._catch_up(self._behind, own=not hello.alone and not hello.position)
 
     async def _succeed(self, lapsed: GatewaySession | None) -> None:
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,

@@ -106,8 +106,8 @@ class LogicRole:
         return self._link
 
     def linked(self) -> int:
-        """Return how many gateways are linked now."""
-        return len(self._links.sessions)
+        """Return how many gateways are linked now, with their routes known."""
+        return sum(session.welcomed for session in self._links.sessions.values())
 
     async def start(self) -> None:
         """Take a worker lease, begin to sweep behind the outbox's head, and open for links."""

@@ -326,6 +326,29 @@ async def test_a_route_is_open_when_every_logic_knows_it() -> None:
     assert sorted(delta.primary for delta in deltas) == [False, True]  # one tells who came
 
 
+async def test_a_client_is_not_ready_before_a_logic_that_has_an_older_snapshot_knows_it() -> None:
+    """It is in neither the snapshot of that link nor would a push of that logic find it."""
+    cluster = Cluster(1)
+    cluster.add("first")
+    async with running(cluster):
+        await cluster.linked("first")
+        second = cluster.add("second")
+        second.running.clear()
+        async with asyncio.timeout(5):
+            while not second.links:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        opening = asyncio.create_task(cluster.uplink.open_route(PHONE))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not opening.done()
+        second.running.set()
+        assert await opening is None
+        delta = await second.until(lambda frame: isinstance(frame, RouteDelta))
+    assert isinstance(delta, RouteDelta)
+    assert delta.opened == [PHONE]
+
+
 async def test_a_logic_that_hangs_does_not_keep_clients_out() -> None:
     """Its link is given up for a new one, which tells it everything from the start."""
     cluster = Cluster(1, deadline=0.4, heartbeat=10)

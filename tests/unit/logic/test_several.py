@@ -105,6 +105,16 @@ async def test_who_is_linked_to_others_lacks_only_what_this_logic_did(first: Liv
     assert not any(welcome.resync for welcome in gateway.of(Welcome))
 
 
+async def test_who_was_linked_before_is_given_everything_since(first: Live, second: Live) -> None:
+    """Also what others committed: task may have pushed it through this logic, which had no way to the gateway."""
+    chat = (await first.send("ann", "", to="bob")).conversation_id
+    position = await head(second)
+    await first.send("ann", chat)
+    gateway = Gateway("g")
+    await gateway.link(second.hub, ROUTES, alone=False, position=position)
+    await gateway.until(lambda: seqs(gateway, "bob") == [2])
+
+
 @pytest.mark.parametrize("primary", [True, False])
 async def test_one_of_them_tells_who_came(store: Forgetful, primary: bool) -> None:
     """Who comes later, and is told of in any case, says that the others were not."""
