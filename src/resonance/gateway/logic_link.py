@@ -106,6 +106,7 @@ class LogicLink:
         self._welcomed = asyncio.Event()
         self._heard = 0.0
         self._beat = 0
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ life
@@ -114,10 +115,16 @@ class LogicLink:
         """Begin to link, and go on after every loss."""
         self._task = asyncio.create_task(self._run(), name=f"link {self.instance.id}")
 
-    async def close(self) -> None:
-        """End the link for good; nobody is told."""
+    def stop(self) -> None:
+        """Begin to end the link for good: from now on it takes no frame."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
+
+    async def close(self) -> None:
+        """End the link for good."""
+        self.stop()
+        if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def give_up(self) -> None:
@@ -254,7 +261,7 @@ class LogicLink:
     # ------------------------------------------------------------ frames from logic
 
     def _on_frame(self, frame: DownFrame) -> None:
-        if self._link is None:  # it was given up, and what comes now is asked for again
+        if self._link is None or self._closing:  # it was given up, and what comes now is asked for again
             return
         self._heard = time.monotonic()
         self.take(frame)

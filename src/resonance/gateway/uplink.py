@@ -157,6 +157,7 @@ class GatewayUplink:
         if link.up:
             return
         del self._links[link.instance.id]
+        link.stop()  # at once: a welcome that is on its way would be of nobody
         task = asyncio.create_task(link.close())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)

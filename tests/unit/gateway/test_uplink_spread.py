@@ -402,6 +402,31 @@ async def test_what_the_last_link_lacked_is_asked_of_one_that_had_said_hello_bef
     assert missed == Missed(1, 10, signals=True)
 
 
+async def test_the_welcome_of_a_logic_that_is_gone_counts_for_nothing() -> None:
+    """It came while the link was being closed: the messages that it let go up had no link to take, and were lost."""
+    cluster = Cluster(1)
+    cluster.add("old")
+    gone = cluster.add("gone")
+    gone.running.clear()
+    async with running(cluster):
+        await cluster.linked("old")
+        async with asyncio.timeout(5):
+            while not gone.links:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+        cluster.logics["old"].kill()
+        cluster.send("c")
+        async with asyncio.timeout(5):
+            while cluster.uplink.connected:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        cluster.remove("gone")
+        await asyncio.sleep(0)
+        gone.links[-1].on_frame(Welcome("store", 10, False, []))
+        assert not cluster.uplink.connected
+        cluster.logics["old"].dead = False
+        await cluster.drained()
+    cluster.check()
+
+
 async def test_a_registry_that_knows_nobody_takes_no_logic_away() -> None:
     cluster = Cluster(1)
     only = cluster.add("only")
