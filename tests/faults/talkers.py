@@ -21,6 +21,7 @@ from tests.e2e.clients import HttpError, Socket, User
 RETRY_S = 0.05
 IN_FLIGHT = 4
 ACKS_S = 60
+SEEN_S = 30
 
 LOST = (OSError, http.client.HTTPException, websockets.WebSocketException, AssertionError, TimeoutError, HttpError)
 """What a connection or a request can end in while parts of the server are dead."""
@@ -194,13 +195,20 @@ class Talker:
 
     async def wait_seen(self, head: int) -> None:
         """Wait until it knows every entry up to `head`, without reconnecting: by pushes, gaps and hints alone."""
-        async with asyncio.timeout(30):
-            while len(self.seen) < head:
-                if self._pull_wanted:
-                    await self.pull()
-                    continue
-                self.news.clear()
-                await self.news.wait()
+        deadline = asyncio.get_running_loop().time() + SEEN_S
+        while len(self.seen) < head:
+            if self._pull_wanted:
+                await self.pull()
+                continue
+            self.news.clear()
+            try:
+                await asyncio.wait_for(self.news.wait(), deadline - asyncio.get_running_loop().time())
+            except TimeoutError:
+                missing = sorted(set(range(1, head + 1)) - self.seen.keys())
+                raise AssertionError(
+                    f"{self.user.name} was never told of {missing} of {head} on connection {self.connections} "
+                    f"to {self.user.url}; the last loss was {self.last_loss!r}"
+                ) from None
 
 
 def longest_pause(talkers: list[Talker], since: float) -> float:

@@ -74,6 +74,10 @@ async def cluster(
         yield made
     finally:
         await made.stop()
+        for name, process in made.processes.items():
+            for entry in process.log:
+                if entry.get("level") not in ("info", "debug"):
+                    print(name, entry)
 
 
 async def start_talking(cluster: Cluster, pairs: int) -> list[Talker]:

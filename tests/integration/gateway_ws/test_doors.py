@@ -26,7 +26,7 @@ from resonance.gateway.ws.upgrade import UpgradeRequest
 from resonance.protocol.commands import Chat, Ready
 from resonance.services import LogicServices
 from resonance.services.link import Push, PushBatch, SignalPush
-from tests.integration.gateway_ws import conftest
+from tests.integration.gateway_ws import conftest, wire
 from tests.integration.gateway_ws.conftest import Gateway, entry, running
 
 
@@ -160,6 +160,23 @@ async def test_a_refused_upgrade_is_answered_in_the_dialect(toys: Gateway, query
         await connect(toys.url(query))
     assert refused.value.response.status_code == 418
     assert "toy" in json.loads(refused.value.response.body or b"{}")
+
+
+async def test_an_entry_that_comes_late_is_given_to_clients_that_cannot_ask_for_it(toys: Gateway) -> None:
+    """Its logic died, or its commit was not known, and a later one was pushed before: by another's, or as an echo."""
+    async with connect(toys.url("?token=good-ann&toy=ann")) as toy, connect(toys.url("?token=good-ann")) as native:
+        await said(toy), await native.recv()
+        await toy.send('{"say": 1}')
+        item = await toys.uplink.items.get()
+        toys.push(["ann"], 4, origins=[item.connection])  # its own message: all it knows is the ack
+        toys.push(["ann"], 2, 3, 4, origins=[0, 0, item.connection])
+        toys.push(["ann"], 5, 7)
+        toys.push(["ann"], 9)
+        toys.push(["ann"], 8)
+        toys.push(["ann"], 9)
+        toys.push(["ann"], 10)
+        assert [(await said(toy))["push"] for _ in range(7)] == [2, 3, 5, 7, 9, 8, 10]
+        assert [wire.packet(cast(bytes, await native.recv()))[1][2] for _ in range(5)] == [4, 5, 7, 9, 10]
 
 
 async def test_commands_are_done_and_answered_with_their_refs(toys: Gateway) -> None:

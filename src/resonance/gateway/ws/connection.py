@@ -69,6 +69,7 @@ class Connection(Outlet):
         principal, address: who is on the other side, and from where.
         chosen: whether the form of packets is settled: by the handshake, else by the client's first message.
         seqs: by conversation, the last pushed seq; the least recently pushed goes first. None until the first push.
+        lacking: by conversation of those, up to where the client may lack entries, if its dialect cannot ask for them.
         unanswered: what the client calls each message without an answer, by ref.
         in_flight: messages and requests without an answer.
         heard: when the last frame came, on the owner's clock.
@@ -85,6 +86,7 @@ class Connection(Outlet):
         "chosen",
         "heard",
         "in_flight",
+        "lacking",
         "leaving",
         "number",
         "principal",
@@ -102,6 +104,7 @@ class Connection(Outlet):
         self.address = address
         self.chosen = False
         self.seqs: dict[str, int] | None = None
+        self.lacking: dict[str, int] | None = None
         self.unanswered: dict[int, Any] = {}
         self.in_flight = 0
         self.heard = owner.now

@@ -87,8 +87,10 @@ class _Entries(_Delivery):
                 else:
                     seqs[conversation] = max(given, last)
                     news = self._rest(connection, given)
+                if given + 1 != first and not connection.codec.hints:
+                    news = self._late(connection, given) + news
                 if not given and len(seqs) > ORDERED_CONVERSATIONS:
-                    del seqs[next(iter(seqs))]
+                    _forget_oldest(connection)
                 if not news:  # given before, its own, or hidden by the dialect
                     continue
                 connection.out.append(news)
@@ -103,15 +105,34 @@ class _Entries(_Delivery):
         joined = self._joined[codec] = b"".join(frames)
         return joined
 
+    def _late(self, connection: Connection, given: int) -> bytes:
+        """Return the frames of entries that a connection was not given before later ones, and cannot ask for.
+
+        Entries come late that their logic did not live, or did not know, to push. Clients that understand hints see
+        the gap in what they are told, and pull; the others would never learn of them, and do without the order.
+        """
+        conversation, first = self._entries[0].conversation_id, self._entries[0].seq
+        lacking = connection.lacking
+        if lacking is None:
+            lacking = connection.lacking = {}
+        if first > given + 1:  # there is a gap, or nobody knows what there was before
+            lacking[conversation] = first - 1
+            return b""
+        return self._pick(connection, 0, min(given, lacking.get(conversation, 0)))
+
     def _rest(self, connection: Connection, given: int) -> bytes:
         """Return the frames of those entries that are news to a connection."""
+        return self._pick(connection, given, self._entries[-1].seq)
+
+    def _pick(self, connection: Connection, after: int, last: int) -> bytes:
+        """Return the frames of the entries after a seq, up to another, that a connection did not send itself."""
         if connection.codec not in self._joined:
             self._join(connection.codec)
         frames = self._frames[connection.codec]
         return b"".join(
             frames[i]
             for i, entry in enumerate(self._entries)
-            if entry.seq > given and self._origins[i] != connection.number
+            if after < entry.seq <= last and self._origins[i] != connection.number
         )
 
 
@@ -241,6 +262,15 @@ class Fanout:
         if self._waiting:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run)
+
+
+def _forget_oldest(connection: Connection) -> None:
+    """Forget the order of the conversation that was pushed to least recently."""
+    assert connection.seqs
+    oldest = next(iter(connection.seqs))
+    del connection.seqs[oldest]
+    if connection.lacking is not None:
+        connection.lacking.pop(oldest, None)
 
 
 def _signal(push: SignalPush) -> _Packet:
