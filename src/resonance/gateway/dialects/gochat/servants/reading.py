@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from resonance.domain.errors import no_conversation
+from resonance.domain.ids import ConversationId, check_conversation_id
 from resonance.domain.model import Conversation
 from resonance.ports.store import Store
 
@@ -16,8 +19,14 @@ def size_of(asked: int) -> int:
 
 
 async def conversation_of(store: Store, conversation_id: str) -> Conversation:
-    """Return a conversation. Raises CONVERSATION_NOT_FOUND."""
-    states = await store.states([conversation_id], [])
+    """Return a conversation. Raises INVALID_ARGUMENT, CONVERSATION_NOT_FOUND."""
+    states = await store.states([check_conversation_id(conversation_id)], [])
     if not states:
         raise no_conversation(conversation_id)
     return states[0].conversation
+
+
+def named_conversations(conversation_ids: Iterable[str]) -> list[ConversationId]:
+    """Return the conversations that a request names, each once, as many as fit a page. Raises INVALID_ARGUMENT."""
+    wanted = list(dict.fromkeys(conversation_ids))[:MAX_PAGE]
+    return [check_conversation_id(one, "conversation_ids") for one in wanted]
