@@ -118,6 +118,15 @@ async def test_what_can_be_no_conversation_is_not_looked_for(deployment: Deploym
         await refused(repo.call(method, **fields), grpc.StatusCode.INVALID_ARGUMENT)
 
 
+@pytest.mark.parametrize(
+    "method", ["im.repo.v1.UserService/GetUsers", f"{ONLINE}/GetUsersOnlineStatus", f"{GROUPS}/GetMembersOnlineStatus"]
+)
+async def test_no_request_names_users_without_end(repo: Services, method: str) -> None:
+    wanted = [f"u{number}" for number in range(10_001)]
+    await refused(repo.call(method, user_ids=wanted), grpc.StatusCode.INVALID_ARGUMENT)
+    await repo.call(method, user_ids=wanted[:100])
+
+
 async def test_a_client_and_a_service_share_keys(deployment: Deployment, repo: Services) -> None:
     ann, bob, chat = await pair(deployment)
     key = unique()
