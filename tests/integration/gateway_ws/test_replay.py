@@ -431,3 +431,24 @@ async def test_after_a_restore_of_the_store_seqs_say_nothing(toys: tuple[Gateway
     async with dial(gateway) as client:
         await said(client)
         assert await heard(client, 2) == [["c", 1], ["c", 2]]
+
+
+async def test_a_ping_that_overtakes_the_replay_proves_nothing(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames of a tick are written at its end, pings at once."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    logs.entries = [entry(1)]
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+        (connection,) = gateway.hub._registry.by_number.values()
+        (record,) = gateway.hub._given._records.values()
+        record.asked = 0
+        connection.send(b"{}")
+        gateway.hub._given.ask(connection)
+        assert record.asked == 0
+        await said(client)
+        gateway.hub._given.ask(connection)
+        assert record.asked

@@ -152,10 +152,10 @@ class Given:
             record.holes = _noted(record.holes, conversation, given + 1, now, connection)
 
     def ask(self, connection: Connection) -> None:
-        """Ask a client whether it has what was written so far."""
+        """Ask a client whether it has what was written so far: no proof while this tick has something to write."""
         record = self._records.get(connection.number)
         now = now_ms()
-        if record is not None and connection.ping(_stamp(now)) and record.whole:
+        if record is not None and connection.ping(_stamp(now)) and record.whole and not connection.dirty:
             record.asked = now
 
     def answered(self, connection: Connection, payload: bytes) -> None:
