@@ -26,6 +26,7 @@ SYSTEM_USER = UserId("system")
 RESERVED_HANDLES = frozenset({"info", "me", "system", "world", "admin"})
 MAX_HANDLE = 64
 MAX_KEY = 64
+MAX_CONVERSATION_ID = 160
 SERVER_KEY_MARK = "~"
 
 # Clients and proxies take "." and ".." out of a path, so nobody could be asked for under such a name.
@@ -83,6 +84,15 @@ def check_client_key(value: str, field: str = "client_msg_id") -> str:
     if not 1 <= len(value) <= MAX_KEY or not value.isprintable():
         raise invalid(field, f"{value[:80]!r} is not a key: 1 to {MAX_KEY} printable characters are allowed")
     return value
+
+
+def check_conversation_id(value: str, field: str = "conversation_id") -> ConversationId:
+    """Return a conversation id, or refuse what can be none. Raises INVALID_ARGUMENT, naming `field`."""
+    if not value:
+        raise invalid(field, f"{field} is empty")
+    if len(value) > MAX_CONVERSATION_ID or not value.isprintable():
+        raise invalid(field, f"{field} is not one of this server's")
+    return ConversationId(value)
 
 
 def single_id(a: UserId, b: UserId) -> ConversationId:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from resonance.domain.content import check_extra
 from resonance.domain.errors import invalid
-from resonance.domain.ids import ConversationId, UserId, check_handle
+from resonance.domain.ids import UserId, check_handle
 from resonance.domain.model import Platform
 
 MAX_NICKNAME = 64
@@ -19,7 +19,6 @@ MAX_REQUEST_MESSAGE = 512
 MAX_DEVICE_NAME = 128
 MAX_OPAQUE = 512
 """Characters in a cursor, a token or an id that the server made and the client hands back."""
-MAX_CONVERSATION_ID = 160
 MAX_INTEGER = 2**63 - 1
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -59,13 +58,6 @@ def check_opaque(value: str, field: str, most: int = MAX_OPAQUE) -> str:
     if len(value) > most or not value.isprintable():
         raise invalid(field, f"{field} is not one of this server's")
     return value
-
-
-def check_conversation_id(value: str, field: str = "conversation_id") -> ConversationId:
-    """Return a conversation id, or refuse what can be none."""
-    if not value:
-        raise invalid(field, f"{field} is empty")
-    return ConversationId(check_opaque(value, field, MAX_CONVERSATION_ID))
 
 
 def check_avatar(value: str, field: str = "avatar") -> str:

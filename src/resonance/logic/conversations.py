@@ -17,6 +17,7 @@ from resonance.domain.ids import (
     OPEN_CONVERSATION,
     ConversationId,
     UserId,
+    check_conversation_id,
     check_handle,
     group_conversation_id,
     single_id,
@@ -112,7 +113,7 @@ class ConversationsLogic(Conversations):
         return await self._store.conversation(caller.user_id, made.id)
 
     async def get(self, caller: Caller, conversation_id: str) -> ConversationView:
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         return await self._census.completed(await self._store.conversation(caller.user_id, known))
 
     async def page(self, caller: Caller, cursor: str, limit: int, with_last: bool) -> ConversationPage:
@@ -122,7 +123,7 @@ class ConversationsLogic(Conversations):
         return replace(page, items=await self._census.complete(page.items))
 
     async def set_member(self, caller: Caller, conversation_id: str, changes: MemberSettings) -> ConversationView:
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         if changes.nickname is not None:
             nickname = checks.check_label(changes.nickname, "nickname", checks.MAX_NICKNAME)
             changes = replace(changes, nickname=nickname)
@@ -248,7 +249,7 @@ class ConversationsLogic(Conversations):
         Raises:
             ServiceError: what `decide` and the store raise; BUSY when the group changes faster than this can decide.
         """
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         async with self._turns.setdefault(known, asyncio.Lock()):
             for _ in range(ATTEMPTS):
                 change = decide(await self._state(known, involved), self._clock())
@@ -277,7 +278,7 @@ class ConversationsLogic(Conversations):
 
     async def _require(self, action: Action, caller: Caller, conversation_id: str) -> ConversationId:
         """Refuse a caller without this right, for commands that no version fences."""
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         check(action, await self._state(known, [caller.user_id]), caller.user_id, self._clock())
         return known
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.ids import UserId
+from resonance.domain.ids import UserId, check_conversation_id
 from resonance.domain.model import Caller, ConversationView, PresenceState
-from resonance.logic.checks import check_conversation_id
 from resonance.logic.seams import PresenceView
 from resonance.ports.store import Store
 

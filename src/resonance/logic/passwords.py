@@ -9,6 +9,7 @@ import asyncio
 import re
 import secrets
 import unicodedata
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ MAX_MEMORY = 1 << 18
 MAX_COST = 1 << 20
 """KiB times passes of such a hash: about a second."""
 _PHC = re.compile(
-    r"\$argon2id\$v=19\$m=(?P<memory>\d{1,7}),t=(?P<passes>\d{1,3}),p=(?P<lanes>\d{1,2})"
+    r"\$argon2id\$v=19\$m=(?P<memory>[1-9]\d{0,6}),t=(?P<passes>[1-9]\d{0,2}),p=(?P<lanes>[1-9]\d?)"
     r"\$(?P<salt>[A-Za-z0-9+/]{11,64})\$(?P<digest>[A-Za-z0-9+/]{22,86})",
     re.ASCII,
 )
@@ -105,16 +106,24 @@ class Passwords:
 def check_hash(given: str, field: str = "password_hash") -> str:
     """Return a hash that was made elsewhere, or refuse it: argon2id, version 19, in the PHC format, of a bounded cost.
 
-    Anything else could not be compared, or would let its maker decide how long our threads are busy.
+    Anything else could not be compared, or would let its maker decide how long our threads are busy. argon2 decodes one
+    form of each hash only: numbers without leading zeros, base64 without bits that are left over.
     """
     found = _PHC.fullmatch(given)
-    if found is None or any(len(found[part]) % 4 == 1 for part in ("salt", "digest")):
+    if found is None or not all(_is_canonical(found[part]) for part in ("salt", "digest")):
         raise invalid(field, f"{field} is no argon2id hash ($argon2id$v=19$m=…,t=…,p=…$salt$hash); no other is stored")
     memory, passes, lanes = (int(found[part]) for part in ("memory", "passes", "lanes"))
-    if not (passes and lanes and 8 * lanes <= memory <= MAX_MEMORY and memory * passes <= MAX_COST):
+    if not (8 * lanes <= memory <= MAX_MEMORY and memory * passes <= MAX_COST):
         allowed = f"m up to {MAX_MEMORY} and m × t up to {MAX_COST} KiB are allowed"
         raise invalid(field, f"{field} has m={memory}, t={passes}, p={lanes}: {allowed}")
     return given
+
+
+def _is_canonical(text: str) -> bool:
+    """Say whether this is what some bytes are in base64 without padding."""
+    if len(text) % 4 == 1:
+        return False
+    return b64encode(b64decode(text + "=" * (-len(text) % 4))).rstrip(b"=") == text.encode()
 
 
 def _prepare(password: str, field: str, longest: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from resonance.domain.ids import check_conversation_id
 from resonance.domain.model import Caller, EntryPage, InboxPage, Reader, ReadState, SyncPage
 from resonance.domain.windows import sees
 from resonance.logic import checks
@@ -30,7 +31,7 @@ class Reading(Messages):
 
     async def history(self, caller: Caller, conversation_id: str, before_seq: int, limit: int) -> EntryPage:
         """Return the newest entries before a seq (0: the newest of all), ascending; limit 1–200."""
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         before = checks.check_seq(before_seq, "before_seq")
         checks.check_limit(limit, MAX_HISTORY)
         # Before the first entry there is nothing; an end of 0 would mean the whole window, so ask for an empty range.
@@ -39,7 +40,7 @@ class Reading(Messages):
 
     async def pull(self, caller: Caller, conversation_id: str, begin: int, end: int, limit: int) -> EntryPage:
         """Return entries from `begin` on up to `end` (0: the end), ascending; limit 1–500."""
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         checks.check_seq(begin, "begin")
         checks.check_seq(end, "end")
         checks.check_limit(limit, MAX_PULL)
@@ -47,7 +48,7 @@ class Reading(Messages):
 
     async def pick(self, caller: Caller, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
         """Return those of these (at most 500) entries that the caller may see, ascending."""
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         checks.check_count(seqs, "seqs", MAX_PULL)
         for seq in seqs:
             checks.check_seq(seq, "seqs")
@@ -56,12 +57,12 @@ class Reading(Messages):
     async def heads(self, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the last visible seq of each of these (at most 500) conversations the caller knows."""
         checks.check_count(conversation_ids, "conversation_ids", MAX_HEADS)
-        known = dict.fromkeys(checks.check_conversation_id(value, "conversation_ids") for value in conversation_ids)
+        known = dict.fromkeys(check_conversation_id(value, "conversation_ids") for value in conversation_ids)
         return await self._store.heads(caller.user_id, list(known))
 
     async def mark_read(self, caller: Caller, conversation_id: str, seq: int) -> ReadState:
         """Move the caller's pointer forward to `seq` (0: the end), clamped to what is visible."""
-        known = checks.check_conversation_id(conversation_id)
+        known = check_conversation_id(conversation_id)
         return await self._store.mark_read(caller.user_id, known, checks.check_seq(seq, "seq"))
 
     async def readers(self, caller: Caller, conversation_id: str, seq: int) -> list[Reader]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
+from resonance.domain.errors import ServiceError
+from resonance.domain.ids import check_conversation_id
 from resonance.domain.model import Conversation, ConversationKind, ConversationState
 from resonance.observe import metrics
 from resonance.ports.store import Store
@@ -70,7 +72,7 @@ class States:
 
     async def load(self, wanted: Mapping[str, Sequence[str]]) -> None:
         """Make sure that the states are cached with the rows of the users named for each; one read for all of them."""
-        missing = [key for key, users in wanted.items() if not self._covers(key, users)]
+        missing = [key for key, users in wanted.items() if not self._covers(key, users) and _may_exist(key)]
         metrics.logic_cache.labels("hit").inc(len(wanted) - len(missing))
         if not missing:
             return
@@ -113,3 +115,14 @@ class States:
         self._rows += len(state.members)
         while len(self._cached) > 1 and (len(self._cached) > self._limit or self._rows > self._most_rows):
             self.forget(next(iter(self._cached)))
+
+
+def _may_exist(conversation_id: str) -> bool:
+    """Say whether a client's word can be a conversation's id: one look at what a store cannot even look for (NUL, half
+    a surrogate pair) would fail for everybody whose messages share the batch.
+    """
+    try:
+        check_conversation_id(conversation_id)
+    except ServiceError:
+        return False
+    return True

@@ -172,7 +172,7 @@ def _handler(
     async def unary(request: bytes, context: Context) -> bytes:
         watch = _Watch(path, context)
         try:
-            response: Message = await work(_read(message, request), Call(callers, context))
+            response: Message = await work(_read_whole(message, request), Call(callers, context))
         except Exception as error:
             await watch.refuse(error)
         finally:
@@ -226,6 +226,26 @@ def _read(message: type[Message], request: bytes) -> Message:
         return message.FromString(request)
     except DecodeError as error:
         raise ServiceError(Code.MALFORMED_PACKET, f"the request is no {message.DESCRIPTOR.full_name}") from error
+
+
+def _read_whole(message: type[Message], request: bytes) -> Message:
+    """Return a request; texts with NUL, which not every store can even look for, are refused here for all servants.
+
+    Those of a stream are left to its servant: a refusal here would end the stream, and with it what others send by it.
+    """
+    read = _read(message, request)
+    if b"\0" in request:  # part of a number, or indeed of a text
+        _refuse_nul(read)
+    return read
+
+
+def _refuse_nul(message: Message) -> None:
+    for field, value in message.ListFields():
+        for one in value if field.is_repeated else (value,):
+            if isinstance(one, Message):
+                _refuse_nul(one)
+            elif isinstance(one, str) and "\0" in one:
+                raise invalid(field.name, f"{field.name} holds a NUL character")
 
 
 def _credentials(context: Context) -> str:

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from pydantic import SecretStr
 
+from resonance._proto.logic.v1 import auth_pb2 as auth
 from resonance._proto.logic.v1 import chat_pb2 as pb
 from resonance.config.settings import Rpc
 from resonance.domain.errors import Code, ServiceError
@@ -140,3 +141,34 @@ async def test_bytes_that_are_no_request_are_refused(listen: str) -> None:
             await ask(b"\xff\xff")
     await server.terminate()
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Auth(Servant):
+    """Answers each of its calls."""
+
+    service: ClassVar[ServiceDescriptor] = auth.DESCRIPTOR.services_by_name["AuthService"]
+
+    async def login(self, request: auth.LoginRequest, call: Call) -> auth.LoginResponse:
+        return auth.LoginResponse(access_token=request.username)
+
+    register = validate_token = login
+
+
+async def test_a_text_with_nul_is_refused_by_name(listen: str) -> None:
+    """For every servant at once: PostgreSQL cannot even look for it."""
+    server = RpcServer(listen, [], None, OPEN, [Auth()], authenticate)
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            ask: Any = channel.unary_unary(
+                "/resonance.logic.v1.AuthService/Login",
+                auth.LoginRequest.SerializeToString,
+                auth.LoginResponse.FromString,
+            )
+            assert (await ask(auth.LoginRequest(username="ann"))).access_token == "ann"
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await ask(auth.LoginRequest(username="a\0b"))
+            assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert "username" in (refusal.value.details() or "")
+    finally:
+        await server.terminate()

@@ -81,6 +81,52 @@ async def test_saving_is_sending(deployment: Deployment, repo: Services) -> None
     assert [one.content for one in await bob.history(chat)] == ["a picture"]
 
 
+async def test_the_newest_messages_of_many_conversations_fit_an_answer(deployment: Deployment, repo: Services) -> None:
+    """Four MiB are what gRPC's clients take; as many as fit are told, the first ones whole."""
+    ann, _, chat = await pair(deployment)
+    _, _, other = await pair(deployment)
+    await asyncio.gather(*(saved(repo, ann, chat, "x" * 32_000, message_type=3) for _ in range(49)))
+    wish = {"owner_id": ann.name, "name": "a group", "group_id": f"g{unique()}"}
+    group = "sg_" + (await repo.call(f"{GROUPS}/CreateGroup", **wish)).group.id
+    for _ in range(2):
+        await asyncio.gather(*(saved(repo, ann, group, "y" * 32_000, message_type=3) for _ in range(30)))
+    wanted = [chat, group, other]
+    latest = await repo.call(f"{MESSAGES}/GetLatestMessages", conversation_ids=wanted, limit_per_conversation=50)
+    told = {one.key: [message.seq_id for message in one.value.messages] for one in latest.conversation_messages}
+    assert told[chat] == list(range(49, 0, -1))
+    assert 40 < len(told[group]) < 50
+    assert told[group][0] == 62 - 1, "the newest first"
+    assert other not in told
+
+
+@pytest.mark.parametrize("bad", ["\0", "a\nb", "x" * 161])
+async def test_what_can_be_no_conversation_is_not_looked_for(deployment: Deployment, repo: Services, bad: str) -> None:
+    """A store may fail on it: PostgreSQL knows no NUL."""
+    (ann,) = await people(deployment, "ann")
+    pointers, one = "im.repo.v1.ConversationService", {"conversation_id": bad}
+    calls: list[tuple[str, dict[str, Any]]] = [
+        (f"{MESSAGES}/GenerateSeqID", one),
+        (f"{MESSAGES}/GetConversationMessages", one),
+        (f"{MESSAGES}/GetLatestMessages", {"conversation_ids": [bad]}),
+        (f"{GROUPS}/GetGroup", {"group_id": bad}),
+        (f"{pointers}/UpdateReadPointer", {"user_id": ann.name} | one),
+        (f"{pointers}/GetUnreadCount", {"user_id": ann.name} | one),
+        (f"{pointers}/GetReadPointer", {"user_id": ann.name} | one),
+        (f"{pointers}/BatchGetUnreadCounts", {"user_id": ann.name, "conversation_ids": [bad]}),
+    ]
+    for method, fields in calls:
+        await refused(repo.call(method, **fields), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+@pytest.mark.parametrize(
+    "method", ["im.repo.v1.UserService/GetUsers", f"{ONLINE}/GetUsersOnlineStatus", f"{GROUPS}/GetMembersOnlineStatus"]
+)
+async def test_no_request_names_users_without_end(repo: Services, method: str) -> None:
+    wanted = [f"u{number}" for number in range(10_001)]
+    await refused(repo.call(method, user_ids=wanted), grpc.StatusCode.INVALID_ARGUMENT)
+    await repo.call(method, user_ids=wanted[:100])
+
+
 async def test_a_client_and_a_service_share_keys(deployment: Deployment, repo: Services) -> None:
     ann, bob, chat = await pair(deployment)
     key = unique()

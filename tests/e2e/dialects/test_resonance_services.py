@@ -193,6 +193,9 @@ async def test_a_service_pushes_to_many(deployment: Deployment, gateway: Service
     wish = make("PushRequest", to_usernames=[bob.name, "nobody-here"], message=message)
     answer = await gateway.call(f"{PUSH}/Push", wish, "PushResponse")
     assert (answer.msg_id, list(answer.failed_usernames)) == (7, ["nobody-here"])
+    crowd = make("PushRequest", to_usernames=[f"u{number}" for number in range(10_001)], message=message)
+    with pytest.raises(Refused, match="invalid_argument"):
+        await gateway.call(f"{PUSH}/Push", crowd, "PushResponse")
     assert "nobody-here" in answer.error
     pushed = await bob.wait_content("by a service")
     assert (pushed.message_id, pushed.seq, pushed.sender, pushed.kind) == (7, 1, ann.name, "image")

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 import uvloop
@@ -32,6 +32,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
     return {"uvloop": uvloop.new_event_loop}
 
 
+T = TypeVar("T")
 DOORS: tuple[Door, ...] = ()
 
 
@@ -167,6 +168,12 @@ class Gateway:
 def entry(seq: int, conversation: str = "c", content: str = "hi") -> Entry:
     """Make an entry."""
     return Entry(conversation, seq, 1000 + seq, "sender", f"key-{seq}", 1, content, "", seq, 1_700_000_000_123)
+
+
+async def soon(event: Awaitable[T]) -> T:
+    """Wait for what has to happen soon; a test of broken code fails instead of hanging."""
+    async with asyncio.timeout(10):
+        return await event
 
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

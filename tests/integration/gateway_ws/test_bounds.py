@@ -6,6 +6,9 @@ import asyncio
 import json
 import socket
 
+import pytest
+
+from resonance.gateway.ws import hub as hub_module
 from resonance.services.link import Push, PushBatch
 from tests.integration.gateway_ws import wire
 from tests.integration.gateway_ws.conftest import Dial, Gateway, GatewayFactory, entry
@@ -118,17 +121,31 @@ async def test_a_silent_client_is_pinged_then_cut(start: GatewayFactory) -> None
     await silent.close()
 
 
-async def test_a_client_that_answers_pings_stays(start: GatewayFactory) -> None:
-    gateway = await start(ping_interval=0.05, pong_timeout=0.1)
+async def test_a_client_that_answers_pings_stays(start: GatewayFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock of the test's own: on a busy machine an answer may come later than any time-out that is short."""
+    monkeypatch.setattr(hub_module, "PING_SPREAD", 0.0)
+    gateway = await start(ping_interval=10, pong_timeout=30)
     polite, silent = await wire.RawClient.connect(gateway.port), await wire.RawClient.connect(gateway.port)
-    for client in (polite, silent):
-        client.send(wire.upgrade("/ws?token=good-ann"))
+    for client, name in ((polite, "ann"), (silent, "bob")):
+        client.send(wire.upgrade(f"/ws?token=good-{name}"))
         await client.response()
         await client.frame()
-    for _ in range(6):
+    hub = gateway.hub
+    hub._wheel.stop()
+    first, second = (hub._registry.by_user[name][0] for name in ("ann", "bob"))
+    for _ in range(2):
+        hub.now += 14
+        for connection in (first, second):
+            hub._look_after(connection)
         assert (await polite.frame())[0] == PING
         polite.send(wire.masked(PONG, b""))
+        polite.send(wire.masked(BINARY, PULSE))
+        assert await polite.frame() == (BINARY, b"\x52\x00")
+    hub.now += 14
+    for connection in (first, second):
+        hub._look_after(connection)
     assert await silent.close_code() == 4002
+    assert (await polite.frame())[0] == PING
     for client in (polite, silent):
         await client.close()
 

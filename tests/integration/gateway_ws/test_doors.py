@@ -27,7 +27,7 @@ from resonance.protocol.commands import Chat, Ready
 from resonance.services import LogicServices
 from resonance.services.link import Push, PushBatch, SignalPush
 from tests.integration.gateway_ws import conftest, wire
-from tests.integration.gateway_ws.conftest import Gateway, entry, running
+from tests.integration.gateway_ws.conftest import Gateway, entry, running, soon
 
 
 class ToyCodec(Codec):
@@ -111,7 +111,7 @@ async def toys(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
 
 async def said(client: Any) -> Any:
     """Return the next message, which has to be binary JSON."""
-    message = await client.recv()
+    message = await soon(client.recv())
     assert isinstance(message, bytes)
     return json.loads(message)
 

@@ -16,12 +16,12 @@ from resonance.config.settings import HttpLimits, WsConfig
 from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Caller, Entry
-from resonance.gateway.ws import replay
+from resonance.gateway.ws import given, replay
 from resonance.gateway.ws.doors import Doors
 from resonance.services import LogicServices
 from resonance.services.link import Push, PushBatch
-from tests.integration.gateway_ws import conftest
-from tests.integration.gateway_ws.conftest import Gateway, running
+from tests.integration.gateway_ws import conftest, wire
+from tests.integration.gateway_ws.conftest import Gateway, running, soon
 from tests.integration.gateway_ws.test_doors import ToyCodec, ToyDoor, said
 
 
@@ -52,6 +52,7 @@ class Logs:
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = asyncio.Event()
+        self.hung = ""  # a conversation that is never read
         self.error: Exception | None = None
 
     async def devices(self, caller: Caller) -> list[Any]:
@@ -74,6 +75,8 @@ class Logs:
         return SimpleNamespace(items=views, cursor="")
 
     async def history(self, caller: Caller, conversation_id: str, before_seq: int, limit: int) -> Any:
+        if conversation_id == self.hung:
+            await asyncio.Event().wait()
         found = [e for e in self.entries if e.conversation_id == conversation_id]
         return SimpleNamespace(entries=found[-limit:])
 
@@ -98,6 +101,23 @@ async def heard(client: Any, number: int) -> list[Any]:
     return [(await said(client))["push"] for _ in range(number)]
 
 
+async def settled(gateway: Gateway, client: Any) -> None:
+    """Wait until it is proven that a client has what was written to it."""
+    (record,) = gateway.hub._given._records.values()
+    record.proven, record.asked = False, 0
+    async with asyncio.timeout(10):
+        while not record.proven:
+            gateway.hub._look_after(gateway.hub._registry.by_user["ann"][0])
+            await client.send('{"what":1}')
+            assert "fault" in await said(client)
+
+
+async def nothing_more(client: Any) -> None:
+    """See that no push is on its way."""
+    await client.send('{"what":1}')
+    assert "fault" in await said(client)
+
+
 def push(gateway: Gateway, *entries: Entry, origin: int = 0) -> None:
     gateway.hub.push(PushBatch(0, [Push(list(entries), ["ann"], [origin] * len(entries))], []))
 
@@ -108,7 +128,7 @@ async def test_what_is_pushed_meanwhile_comes_behind_what_was_missed(toys: tuple
     logs.gate.clear()
     async with dial(gateway) as client:
         assert await said(client) == {"hello": "ann"}
-        await logs.asked.wait()
+        await soon(logs.asked.wait())
         push(gateway, logs.entries[2])
         push(gateway, entry(4))
         push(gateway, entry(1, "other"))
@@ -125,18 +145,18 @@ async def test_what_the_client_sends_waits_for_the_end(toys: tuple[Gateway, Logs
     logs.gate.clear()
     async with dial(gateway) as client:
         await said(client)
-        await logs.asked.wait()
+        await soon(logs.asked.wait())
         await client.send('{"say":"one"}')
         await client.send('{"say":"two"}')
         assert gateway.uplink.items.empty()
         logs.gate.set()
-        assert [(await gateway.uplink.items.get()).content for _ in range(2)] == ["one", "two"]
+        assert [(await soon(gateway.uplink.items.get())).content for _ in range(2)] == ["one", "two"]
 
 
 async def test_only_the_last_minutes_and_nothing_read_or_of_ones_own(toys: tuple[Gateway, Logs]) -> None:
     gateway, logs = toys
-    logs.login = now_ms() - replay.RECENT_MS * 2
-    old, recent = now_ms() - replay.RECENT_MS - 1000, now_ms() - replay.RECENT_MS + 60_000
+    logs.login = now_ms() - given.RECENT_MS * 2
+    old, recent = now_ms() - given.RECENT_MS - 1000, now_ms() - given.RECENT_MS + 60_000
     logs.entries = [entry(1, at=old), entry(2, at=recent), entry(3), entry(4, sender="ann"), entry(5)]
     logs.entries += [entry(1, "d", at=old), entry(2, "d", at=recent)]
     logs.read = {"c": 2}
@@ -162,7 +182,7 @@ async def test_the_gateway_remembers_when_a_device_left(toys: tuple[Gateway, Log
     async with dial(gateway) as client:
         await said(client)
         assert await heard(client, 1) == [["c", 1]]
-    await gateway.uplink.closed.get()
+    await soon(gateway.uplink.closed.get())
     logs.entries.append(entry(2))
     async with dial(gateway) as client:
         await said(client)
@@ -174,7 +194,7 @@ async def test_a_second_connection_is_given_what_the_first_may_have_lost(toys: t
     gateway, logs = toys
     async with dial(gateway) as first:
         await said(first)
-        await first.ping()
+        await soon(first.ping())
         logs.entries = [entry(1)]
         push(gateway, logs.entries[0])
         async with dial(gateway) as second:
@@ -205,21 +225,25 @@ async def test_a_client_that_cannot_be_given_it_now_is_sent_away(
         logs.error = ServiceError(Code.BUSY)
     async with dial(gateway) as client:
         await said(client)
-        await logs.asked.wait()
+        await soon(logs.asked.wait())
         if way == "too much":
             gateway.hub._registry.by_user["ann"][0].codec.push.__self__._room = 10  # type: ignore[attr-defined]
             push(gateway, entry(2))
         if way != "too long":
             logs.gate.set()
+        if way == "too much":
+            assert await heard(client, 1) == [["c", 1]]
         assert await said(client) == {"bye": 4005}
         with pytest.raises(ConnectionClosed):
-            await client.recv()
-    await gateway.uplink.closed.get()
+            await soon(client.recv())
+    await soon(gateway.uplink.closed.get())
     logs.error = None
+    logs.entries.append(entry(2))
     logs.gate.set()
     async with dial(gateway) as client:
         await said(client)
-        assert await heard(client, 1) == [["c", 1]]
+        got = await heard(client, 2)
+        assert got[-1] == ["c", 2]
 
 
 async def test_a_fault_costs_the_replay_and_not_the_connection(toys: tuple[Gateway, Logs]) -> None:
@@ -228,7 +252,7 @@ async def test_a_fault_costs_the_replay_and_not_the_connection(toys: tuple[Gatew
     logs.error = RuntimeError("a bug")
     async with dial(gateway) as client:
         await said(client)
-        await logs.asked.wait()
+        await soon(logs.asked.wait())
         push(gateway, entry(2))
         assert await heard(client, 1) == [["c", 2]]
 
@@ -236,21 +260,195 @@ async def test_a_fault_costs_the_replay_and_not_the_connection(toys: tuple[Gatew
 async def test_what_a_connection_that_was_ended_meanwhile_was_not_given_is_given_to_the_next(
     toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "SLACK_MS", 0)
+    monkeypatch.setattr(given, "SLACK_MS", 0)
     gateway, logs = toys
     async with dial(gateway) as client:
         await said(client)
-    await gateway.uplink.closed.get()
+    await soon(gateway.uplink.closed.get())
     logs.entries = [entry(1)]
     logs.gate.clear()
     async with dial(gateway) as client:
         assert await said(client) == {"hello": "ann"}
-        await logs.asked.wait()
+        await soon(logs.asked.wait())
         (connection,) = gateway.hub._registry.by_number.values()
         connection.close(Close.KICKED)
         logs.gate.set()
-        await client.wait_closed()
-    await gateway.uplink.closed.get()
+        await soon(client.wait_closed())
+    await soon(gateway.uplink.closed.get())
     async with dial(gateway) as client:
         await said(client)
         assert await heard(client, 1) == [["c", 1]]
+
+
+async def test_what_was_not_read_in_time_is_given_when_the_client_is_back(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is written all the same: it need not be read again if it was the reading that took so long."""
+    monkeypatch.setattr(replay, "TIMEOUT_S", 0.05)
+    gateway, logs = toys
+    logs.entries = [entry(1, "d"), entry(1)]
+    logs.entries[0] = entry(1, "d", at=now_ms() - 1000)
+    logs.hung = "d"
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+        assert await said(client) == {"bye": 4005}
+    logs.hung = ""
+    async with dial(gateway) as client:
+        await said(client)
+        assert ["d", 1] in await heard(client, 2)
+
+
+async def test_waiting_for_its_turn_costs_a_client_nothing(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "TIMEOUT_S", 0.05)
+    gateway, logs = toys
+    logs.entries = [entry(1)]
+    turns = gateway.hub._replays._turns = asyncio.Semaphore(1)
+    await turns.acquire()
+    async with dial(gateway) as client:
+        await said(client)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):  # longer than a reading may take
+                await client.recv()
+        turns.release()
+        assert await heard(client, 1) == [["c", 1]]
+
+
+# ------------------------------------------------------------ pushes that lag
+
+
+async def test_what_was_committed_and_not_pushed_before_the_client_left_is_given(toys: tuple[Gateway, Logs]) -> None:
+    """Logic hung, or task was behind: that the entry is older than the parting proves nothing."""
+    gateway, logs = toys
+    logs.entries = [entry(1)]
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+        await settled(gateway, client)
+        logs.entries += [entry(2, at=now_ms() - 30_000), entry(1, "d", at=now_ms() - 30_000)]
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as client:
+        await said(client)
+        assert sorted(seq for seq in await heard(client, 3) if seq != ["c", 1]) == [["c", 2], ["d", 1]]
+
+
+async def test_a_late_push_that_a_broken_connection_may_not_have_carried_is_given(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    async with dial(gateway) as client:
+        await said(client)
+        await settled(gateway, client)
+        logs.entries = [entry(1, at=now_ms() - 30_000)]
+        push(gateway, *logs.entries)
+        client.transport.abort()
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+
+
+async def test_what_a_later_push_has_overtaken_is_given(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its logic is lost, and another one is asked for it while the client leaves."""
+    monkeypatch.setattr(given, "SLACK_MS", 100)
+    gateway, logs = toys
+    logs.entries = [entry(1, at=now_ms() - 30_000)]
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+        logs.entries += [entry(2, at=now_ms() - 20_000), entry(3, at=now_ms() - 20_000)]
+        push(gateway, logs.entries[2])
+        assert await heard(client, 1) == [["c", 3]]
+        await settled(gateway, client)
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 2) == [["c", 2], ["c", 3]]
+
+
+@pytest.mark.parametrize("way", ["closed", "broken"])
+async def test_what_has_surely_arrived_is_not_repeated(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Late or not, replayed or pushed."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    logs.entries = [entry(1, at=now_ms() - 30_000)]
+    async with dial(gateway) as client:
+        await said(client)
+        logs.entries += [entry(2, at=now_ms() - 20_000), entry(3)]
+        assert await heard(client, 1) == [["c", 1]]
+        push(gateway, *logs.entries[1:])
+        assert await heard(client, 2) == [["c", 2], ["c", 3]]
+        await asyncio.sleep(0.002)  # the next millisecond
+        await settled(gateway, client)
+        if way == "broken":
+            client.transport.abort()
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as client:
+        await said(client)
+        await nothing_more(client)
+
+
+async def test_a_client_that_is_back_before_its_connection_is_gone_is_given_what_came_since(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was closed, and its client has not said good-bye: what was read elsewhere is not lost to it."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    raw = await soon(wire.RawClient.connect(gateway.port))
+    raw.send(wire.upgrade("/ws?token=good-ann&dialect=toy"))
+    await soon(raw.response())
+    await soon(raw.frame())
+    opcode, stamp = await soon(raw.frame())
+    assert opcode == 9
+    raw.send(wire.masked(10, stamp))
+    raw.send(wire.masked(1, b'{"what":1}'))
+    await soon(raw.frame())
+    gateway.hub._registry.by_user["ann"][0].close(Close.KICKED)
+    logs.entries = [entry(1)]
+    logs.read = {"c": 1}
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+    await raw.close()
+
+
+async def test_after_a_restore_of_the_store_seqs_say_nothing(toys: tuple[Gateway, Logs]) -> None:
+    gateway, logs = toys
+    logs.entries = [entry(seq, at=now_ms() - 30_000) for seq in (1, 2)]
+    async with dial(gateway) as client:
+        await said(client)
+        assert len(await heard(client, 2)) == 2
+    await soon(gateway.uplink.closed.get())
+    gateway.uplink.store_epoch = "restored"
+    gateway.hub.resync()
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 2) == [["c", 1], ["c", 2]]
+
+
+async def test_a_ping_that_overtakes_the_replay_proves_nothing(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames of a tick are written at its end, pings at once."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    logs.entries = [entry(1)]
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+        (connection,) = gateway.hub._registry.by_number.values()
+        (record,) = gateway.hub._given._records.values()
+        record.asked = 0
+        connection.send(b"{}")
+        gateway.hub._given.ask(connection)
+        assert record.asked == 0
+        await said(client)
+        gateway.hub._given.ask(connection)
+        assert record.asked

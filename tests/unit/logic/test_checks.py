@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import check_conversation_id
 from resonance.logic import checks
 
 
@@ -94,12 +95,12 @@ def test_extra_is_nothing_or_an_object() -> None:
 
 @pytest.mark.parametrize("bad", ["", "a\nb", "sg_\x00", "\ud800", "sg_" + "x" * 158])
 def test_bad_conversation_ids(bad: str) -> None:
-    refused("conversation_id", checks.check_conversation_id, bad)
+    refused("conversation_id", check_conversation_id, bad)
 
 
 @pytest.mark.parametrize("good", ["world", "si_a_b_c:d", "si_李雷_ann@x.y", "sg_" + "x" * 157])
 def test_conversation_ids(good: str) -> None:
-    assert checks.check_conversation_id(good) == good
+    assert check_conversation_id(good) == good
 
 
 def test_numbers() -> None:

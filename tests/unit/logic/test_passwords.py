@@ -7,6 +7,10 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
+from argon2.low_level import Type, verify_secret
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resonance.config.settings import AccountsConfig
 from resonance.domain.errors import Code, ServiceError
@@ -165,6 +169,11 @@ async def test_a_hash_made_elsewhere_is_kept_as_it_is(passwords: Passwords) -> N
         f"$argon2id$v=19$m=1048577,t=1,p=1${SALT}${DIGEST}",
         f"$argon2id$v=19$m=65536,t=17,p=1${SALT}${DIGEST}",
         f"$argon2id$v=19$m=٦٤,t=3,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=064,t=3,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=03,p=1${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=3,p=01${SALT}${DIGEST}",
+        f"$argon2id$v=19$m=64,t=3,p=1$c2FsdHNhbHR${DIGEST}",  # bits left over
+        f"$argon2id$v=19$m=64,t=3,p=1${SALT}${DIGEST[:-1]}h",
     ],
 )
 def test_other_hashes_are_not_stored(bad: str) -> None:
@@ -172,3 +181,19 @@ def test_other_hashes_are_not_stored(bad: str) -> None:
         check_hash(bad)
     assert (refused.value.code, refused.value.field) == (Code.INVALID_ARGUMENT, "password_hash")
     assert "correct horse" not in refused.value.message
+
+
+_BASE64 = st.text("ABCDghijQRSTwxyz0189+/", min_size=11, max_size=64)
+_NUMBER = st.from_regex(r"0?[1-9]?\d", fullmatch=True)
+
+
+@given(memory=_NUMBER, passes=st.sampled_from(["1", "2", "01", "0"]), salt=_BASE64, digest=_BASE64)
+def test_what_is_stored_can_be_compared(memory: str, passes: str, salt: str, digest: str) -> None:
+    """argon2 decodes it: the password is wrong, and that is all."""
+    hashed = f"$argon2id$v=19$m={memory},t={passes},p=1${salt}${digest}"
+    try:
+        check_hash(hashed)
+    except ServiceError:
+        return
+    with pytest.raises(VerifyMismatchError):
+        verify_secret(hashed.encode(), b"correct horse", Type.ID)

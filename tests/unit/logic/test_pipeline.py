@@ -257,3 +257,23 @@ async def test_a_first_message_finds_a_handle_in_any_unicode_form(live: Live, co
     sent = await live.send("ann", conversation_id, to="jose\u0301", key="k")
     assert (sent.conversation_id, sent.seq, sent.code) == ("si_ann_jos\u00e9", 1, "")
     assert (await live.send("ann", "", to="jos\u00e9", key="k")).seq == sent.seq
+
+
+@pytest.mark.parametrize("bad", ["\0", "si_ann_\ud800", "x" * 161])
+async def test_what_can_be_no_conversation_fails_for_its_sender_alone(live: Live, hooked: Hooked, bad: str) -> None:
+    """PostgreSQL cannot even look for NUL, and others' messages are in the same batch."""
+    gateway, chat = await linked(live), await group(live)
+    asked: list[str] = []
+    states = hooked.states
+
+    async def noted(conversation_ids: Sequence[str], user_ids: Sequence[str]) -> object:
+        asked.extend(conversation_ids)
+        return await states(conversation_ids, user_ids)
+
+    hooked.states = noted  # type: ignore[method-assign, assignment]
+    gateway.submit(text(1, "ann", bad), text(2, "ann", chat))
+    await gateway.until(lambda: len(gateway.answers) == 2)
+    assert {answer.ref: answer.code for answer in gateway.answers} == {1: Code.CONVERSATION_NOT_FOUND.text, 2: ""}
+    with pytest.raises(ServiceError):
+        await live.messages.typing(caller("ann"), bad)
+    assert bad not in asked

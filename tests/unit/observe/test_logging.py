@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -22,16 +22,11 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 
 
 @pytest.fixture
-def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Logging as JSON into memory; the fixture's value returns the lines so far. The set-up is undone afterwards."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+def lines() -> Callable[[], list[dict[str, Any]]]:
+    """Logging as JSON into memory; the fixture's value returns the lines so far."""
     stream = io.StringIO()
     configure(Log(level="info", format="json"), "logic", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 Lines = Callable[[], list[dict[str, Any]]]

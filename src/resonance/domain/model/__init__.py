@@ -30,6 +30,7 @@ from resonance.domain.model.entries import (
     ReadState,
     SendAnswer,
     SendItem,
+    stored_entry,
 )
 from resonance.domain.model.groups import (
     GroupChange,
@@ -109,4 +110,5 @@ __all__ = [
     "UserChanges",
     "UserKind",
     "UserStatus",
+    "stored_entry",
 ]

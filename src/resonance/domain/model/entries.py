@@ -61,6 +61,24 @@ class SendAnswer(NamedTuple):
     error: str
 
 
+def stored_entry(item: SendItem, answer: SendAnswer) -> Entry:
+    """Return what is stored of an item that was not refused: one key is one body, so this holds for the first answer
+    given again, too, whatever its sender may see of the conversation by now.
+    """
+    return Entry(
+        answer.conversation_id,
+        answer.seq,
+        answer.message_id,
+        item.sender,
+        item.client_msg_id,
+        item.kind,
+        item.content,
+        item.extra,
+        answer.ordinal,
+        answer.created_at,
+    )
+
+
 class Audience(NamedTuple):
     """A present member as delivery needs it: who, and which seqs they may see."""
 

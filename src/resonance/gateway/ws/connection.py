@@ -28,6 +28,7 @@ MALFORMED_LIMIT = 10
 
 _OPCODES = {WSMsgType.TEXT: TEXT, WSMsgType.BINARY: BINARY, WSMsgType.CONTINUATION: 0}
 _PING = WSMsgType.PING
+_PONG = WSMsgType.PONG
 _CLOSE = WSMsgType.CLOSE
 _NORMAL_CLOSE = 1000
 _NO_STATUS = (0, 1005)
@@ -56,6 +57,9 @@ class Owner(Protocol):
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
+
+    def ponged(self, connection: Connection, payload: bytes) -> None:
+        """A client whose codec has `replays` has answered a ping."""
 
     def linger(self, transport: WSTransport) -> None:
         """Cut the transport if the client does not answer our close soon."""
@@ -156,12 +160,15 @@ class Connection(Outlet):
     # ------------------------------------------------------------ frames in
 
     def _control(self, transport: WSTransport, kind: WSMsgType, frame: WSFrame) -> None:
-        """Answer a ping or a close; a pong has done its work by being heard."""
+        """Answer a ping or a close; a pong has mostly done its work by being heard."""
         if kind is _PING:
             if self.held:  # who does not read gets one pong, for the last ping (5.5.3): they would pile up
                 self._ping = frame.get_payload_as_bytes()
             else:
                 transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is _PONG:
+            if self.codec.replays:
+                self._owner.ponged(self, frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             code = int(frame.get_close_code())  # type: ignore[call-overload]
             transport.send_close(_NORMAL_CLOSE if code in _NO_STATUS else code)  # type: ignore[arg-type]
@@ -309,6 +316,12 @@ class Connection(Outlet):
         """Cut the transport without a word."""
         if self._transport is not None:
             self._transport.disconnect(False)
+
+    @property
+    def agreed(self) -> bool:
+        """Whether both sides have said that they close: then each has read what the other one wrote before."""
+        handshake = None if self._transport is None else self._transport.close_handshake
+        return handshake is not None and handshake.recv is not None and handshake.sent is not None
 
     def close_code(self) -> str:
         """Return the close code of one that ends: ours, else picows' own for a broken frame, else who left (1006: the

@@ -28,6 +28,7 @@ ORDERED_CONVERSATIONS = 256
 
 
 _ByUser = Mapping[str, list[Connection]]
+Watch = Callable[[Connection, Sequence[Entry], int], None]
 
 
 class _Delivery(ABC):
@@ -53,8 +54,9 @@ class _Delivery(ABC):
 class _Entries(_Delivery):
     """The entries of one push."""
 
-    def __init__(self, push: Push) -> None:
+    def __init__(self, push: Push, watch: Watch) -> None:
         self.users = push.users
+        self._watch = watch
         self.messages = len(push.entries)
         self._entries = push.entries
         self._origins = push.origins
@@ -83,7 +85,7 @@ class _Entries(_Delivery):
                 if given < first and connection.number not in senders:
                     seqs[conversation] = last
                     frames = joined.get(connection.codec)
-                    news = self._join(connection.codec) if frames is None else frames
+                    news = self._whole(connection, given) if frames is None else frames
                 else:
                     seqs[conversation] = max(given, last)
                     news = self._rest(connection, given)
@@ -100,10 +102,19 @@ class _Entries(_Delivery):
                 reached += 1
         return reached, absent
 
-    def _join(self, codec: Codec) -> bytes:
+    def _encode(self, codec: Codec) -> list[bytes]:
         frames = self._frames[codec] = [_frames(codec, (codec.push(entry),)) for entry in self._entries]
-        joined = self._joined[codec] = b"".join(frames)
-        return joined
+        return frames
+
+    def _whole(self, connection: Connection, given: int) -> bytes:
+        """Return all frames, and keep them for the next connection, unless account is kept of each connection."""
+        codec = connection.codec
+        whole = b"".join(self._frames.get(codec) or self._encode(codec))
+        if codec.replays:
+            self._watch(connection, self._entries, given)
+        else:
+            self._joined[codec] = whole
+        return whole
 
     def _late(self, connection: Connection, given: int) -> bytes:
         """Return the frames of entries that a connection was not given before later ones, and cannot ask for.
@@ -122,13 +133,13 @@ class _Entries(_Delivery):
 
     def _rest(self, connection: Connection, given: int) -> bytes:
         """Return the frames of those entries that are news to a connection."""
+        if connection.codec.replays:
+            self._watch(connection, self._entries, given)
         return self._pick(connection, given, self._entries[-1].seq)
 
     def _pick(self, connection: Connection, after: int, last: int) -> bytes:
         """Return the frames of the entries after a seq, up to another, that a connection did not send itself."""
-        if connection.codec not in self._joined:
-            self._join(connection.codec)
-        frames = self._frames[connection.codec]
+        frames = self._frames.get(connection.codec) or self._encode(connection.codec)
         return b"".join(
             frames[i]
             for i, entry in enumerate(self._entries)
@@ -184,6 +195,7 @@ class Fanout:
         by_user: _ByUser,
         wrote: Callable[[list[Connection]], None],
         overflow: Callable[[], None],
+        watch: Watch = lambda _connection, _entries, _given: None,
     ) -> None:
         """Begin empty.
 
@@ -191,10 +203,12 @@ class Fanout:
             by_user: the connections that may be pushed to; the registry's own, live.
             wrote: is told of connections that have frames for the end of this tick and had none before.
             overflow: is called when more waits than `BACKLOG`; what waited is dropped by then.
+            watch: is told of entries that a connection of a codec with `replays` is given, and which seq it had.
         """
         self._by_user = by_user
         self._wrote = wrote
         self._overflow = overflow
+        self._watch = watch
         # what waits, with how many of its users were served
         self._waiting: deque[_Delivery] = deque()
         self._served = 0
@@ -206,7 +220,7 @@ class Fanout:
         began = time.perf_counter()
         for push in batch.pushes:
             if push.entries:
-                self._add(_Entries(push))
+                self._add(_Entries(push, self._watch))
         for signal in batch.signals:
             self._add(_signal(signal))
         if not self._scheduled:

@@ -21,6 +21,7 @@ from resonance.gateway.ws.connection import Connection
 from resonance.gateway.ws.doors import Doors
 from resonance.gateway.ws.executor import Executor
 from resonance.gateway.ws.fanout import Fanout
+from resonance.gateway.ws.given import Given
 from resonance.gateway.ws.registry import Registry
 from resonance.gateway.ws.replay import Replays
 from resonance.gateway.ws.wheel import Wheel
@@ -56,7 +57,8 @@ class Hub(Downlink):
         self.now = time.monotonic()
         self.stopping = False
         self._registry = Registry(config)
-        self._fanout = Fanout(self._registry.by_user, self._wrote, self.resync)
+        self._given = Given()
+        self._fanout = Fanout(self._registry.by_user, self._wrote, self.resync, self._given.pushed)
         self._last_number = 0
         # the store that clients were greeted with
         self._store_epoch = ""
@@ -76,7 +78,7 @@ class Hub(Downlink):
         """
         self._uplink = uplink
         self._executor = Executor(uplink, services, self.config)
-        self._replays = Replays(services, self.config.high_water)
+        self._replays = Replays(services, self._given, self.config.high_water)
         self._doors = doors
 
     # ------------------------------------------------------------ life
@@ -176,17 +178,23 @@ class Hub(Downlink):
 
     def detach(self, connection: Connection) -> None:
         """Nothing may reach the connection from here on."""
+        if connection.codec.replays:
+            self._given.detached(connection)
         self._registry.detach(connection)
         self._uplink.close_route(connection.number)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
         if connection.codec.replays:
-            self._replays.ended(connection, linked=self._uplink.connected)
+            self._given.ended(connection)
         self._registry.remove(connection)
         self._uplink.close_route(connection.number)
         if not self._registry.by_number:
             self._empty.set()
+
+    def ponged(self, connection: Connection, payload: bytes) -> None:
+        """A client whose codec has `replays` has answered a ping."""
+        self._given.answered(connection, payload)
 
     def linger(self, transport: WSTransport) -> None:
         """Cut the transport if the client does not answer our close soon."""
@@ -233,6 +241,7 @@ class Hub(Downlink):
             self._fanout.broadcast(lambda codec: codec.sync_hint())
             self._begin_anew([c for c in self._registry.by_number.values() if not c.codec.hints])
         else:
+            self._given.forget()
             self._begin_anew(list(self._registry.by_number.values()))
 
     # ------------------------------------------------------------ inside
@@ -292,11 +301,12 @@ class Hub(Downlink):
         if silent_s >= self._silence_s:
             connection.close(Close.PING_TIMEOUT)
             return
-        look_s = self._ping_s - silent_s
-        if silent_s >= self._ping_s * (1 - PING_SPREAD):
+        silent = silent_s >= self._ping_s * (1 - PING_SPREAD)
+        if connection.codec.replays:  # its answer proves more than that it lives
+            self._given.ask(connection)
+        elif silent:
             connection.ping()
-            look_s = self._silence_s - silent_s
-        self._look_in(connection, look_s)
+        self._look_in(connection, (self._silence_s if silent else self._ping_s) - silent_s)
 
     def _look_in(self, connection: Connection, delay_s: float) -> None:
         """Look after the connection in so many seconds, or earlier when its token ends."""

@@ -119,10 +119,12 @@ class Outlet(WSListener):
             metrics.slow_consumers.inc()
             self.close(Close.SLOW_CONSUMER)
 
-    def ping(self) -> None:
-        """Ask the client whether it is alive."""
-        if self._transport is not None and not self.held:
-            self._transport.send_ping()
+    def ping(self, payload: bytes = b"") -> bool:
+        """Ask the client whether it is alive, unless it reads too slowly to be asked; return whether it was."""
+        if self._transport is None or self.held:
+            return False
+        self._transport.send_ping(payload)
+        return True
 
     # ------------------------------------------------------------ the transport
 

@@ -194,6 +194,14 @@ def test_services_are_told_so_too(told: Callable[[Entry], Any]) -> None:
     assert [told(one).extra for one in (ENTRY, custom, custom._replace(extra="{}"))] == ["", '{"kind":"custom"}', "{}"]
 
 
+@pytest.mark.parametrize(("given", "seq"), [(7, 7), (True, 0), (-1, 0), (2**63, 0), ("7", 0)])
+def test_a_signal_about_a_receipt_has_a_seq(given: object, seq: int) -> None:
+    payload = json.dumps({"conversation_id": "c", "user_id": "ann", "seq_id": given})
+    read = read_signal(SystemSignal(signal_type="message.receipt.updated", payload=payload))
+    assert read == Receipt("c", "ann", seq)
+    assert type(read.read_seq) is int
+
+
 @pytest.mark.parametrize("payload", [{"group_id": "7"}, {"groupId": "sg_7"}, {"conversation_id": "sg_7"}])
 def test_a_signal_about_a_group_names_its_conversation(payload: dict[str, str]) -> None:
     signal = read_signal(SystemSignal(signal_type="group.member.changed", payload=json.dumps(payload)))

@@ -13,7 +13,7 @@ from resonance._proto.logic.v1 import auth_pb2, session_pb2
 from resonance._proto.logic.v1 import chat_pb2 as pb
 from resonance.config import Settings
 from resonance.domain.content import Kind, parse_kind
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, SYSTEM_USER
 from resonance.domain.model import Caller, Platform, SendItem
 from resonance.gateway.dialects.resonance.sessions import Sessions
@@ -25,6 +25,8 @@ from resonance.services import LogicServices
 from resonance.services.accounts import Login, Registration
 
 DIALECT = "resonance"
+MAX_USERS = 10_000
+"""Users to whom a message may be pushed at once."""
 
 
 class ChatServant(Servant):
@@ -196,6 +198,8 @@ class PushServant(Servant):
     async def push(self, request: push_pb2.PushRequest, call: Call) -> push_pb2.PushResponse:
         """Push a message to some users."""
         await call.service()
+        if len(request.to_usernames) > MAX_USERS:
+            raise invalid("to_usernames", f"{len(request.to_usernames)} users are named; {MAX_USERS} are allowed")
         failed, error = self._push(list(dict.fromkeys(request.to_usernames)), request.message)
         return push_pb2.PushResponse(msg_id=request.message.msg_id, error=error, failed_usernames=failed)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from resonance.domain.content import Kind, parse_kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import check_client_key
-from resonance.domain.model import Caller, SendItem
+from resonance.domain.model import Caller, SendItem, stored_entry
 from resonance.gateway.dialects.gochat import bodies
 from resonance.gateway.dialects.gochat.context import router_at
 from resonance.gateway.dialects.gochat.envelope import answer
@@ -97,9 +97,7 @@ async def _send(context: Context, caller: Caller, conversation_id: str, body: bo
         extra=body.extra,
         trace=current_trace(),
     )
-    messages = context.services.messages
-    sent = await messages.send(caller, item)
+    sent = await context.services.messages.send(caller, item)
     if sent.code:
         raise ServiceError(Code.of(sent.code), sent.error)
-    page = await messages.pull(caller, sent.conversation_id, sent.seq, sent.seq, 1)
-    return answer(message(page.entries[0]), 201)
+    return answer(message(stored_entry(item, sent)), 201)

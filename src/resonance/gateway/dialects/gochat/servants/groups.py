@@ -13,7 +13,7 @@ from resonance.domain.model import Caller, Conversation, GroupSettings, Member, 
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.online import OnlineStatusServant
-from resonance.gateway.dialects.gochat.servants.reading import MAX_PAGE, conversation_of, size_of
+from resonance.gateway.dialects.gochat.servants.reading import MAX_PAGE, conversation_of, named_users, size_of
 from resonance.gateway.dialects.gochat.tables import ROLES
 from resonance.ports.store import Store
 from resonance.rpc.foreign import Call, Servant
@@ -95,7 +95,7 @@ class GroupServant(Servant):
     ) -> pb.GetMembersOnlineStatusResponse:
         """Say which of these users are online."""
         await call.service()
-        return pb.GetMembersOnlineStatusResponse(statuses=await self._online.statuses(list(request.user_ids)))
+        return pb.GetMembersOnlineStatusResponse(statuses=await self._online.statuses(named_users(request.user_ids)))
 
     async def get_group(self, request: pb.GetGroupRequest, call: Call) -> pb.GetGroupResponse:
         """Return a group."""

@@ -282,8 +282,7 @@ class MessageServant(Servant):
         key = request.client_msg_id
         ours = check_client_key(key) if key else f"{SERVER_KEY_MARK}{secrets.token_hex(16)}"
         sent = await send(self._messages, caller, ours, request.conversation_id, request.type, request.content)
-        page = await self._messages.pull(caller, sent.conversation_id, sent.seq, sent.seq, 1)
-        return msg.SendMessageResponse(message=values.message(page.entries[0]), client_msg_id=key)
+        return msg.SendMessageResponse(message=values.message(sent), client_msg_id=key)
 
 
 def page_size(asked: int) -> int:

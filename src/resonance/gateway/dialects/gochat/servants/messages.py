@@ -12,13 +12,17 @@ from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import SERVER_KEY_MARK, check_client_key, check_handle
 from resonance.domain.model import Entry
 from resonance.gateway.dialects.gochat.servants import values
-from resonance.gateway.dialects.gochat.servants.reading import MAX_PAGE, PAGE, conversation_of, size_of
+from resonance.gateway.dialects.gochat.servants.reading import PAGE, conversation_of, named_conversations, size_of
 from resonance.gateway.dialects.gochat.servants.sending import send
 from resonance.ports.store import Store
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 
 _LAST_ID = 2**63 - 1
+LATEST_BYTES = 3 * 1024 * 1024
+"""Bytes of GetLatestMessages' answer: gRPC's clients take 4 MiB if not told otherwise."""
+FRAMING = 256
+"""What a message takes in it beside its own bytes, the conversation's id included."""
 
 
 class MessageServant(Servant):
@@ -42,7 +46,7 @@ class MessageServant(Servant):
         """
         await call.service()
         caller = await call.user(request.sender_id, "sender_id")
-        sent = await send(
+        entry = await send(
             self._messages,
             caller,
             _key(request),
@@ -51,7 +55,6 @@ class MessageServant(Servant):
             request.content,
             request.extra,
         )
-        [entry] = await self._store.entries(sent.conversation_id, sent.seq, sent.seq)
         return pb.SaveMessageResponse(message=values.repo_message(entry))
 
     async def get_message(self, request: pb.GetMessageRequest, call: Call) -> pb.GetMessageResponse:
@@ -122,15 +125,23 @@ class MessageServant(Servant):
     async def get_latest_messages(
         self, request: pb.GetLatestMessagesRequest, call: Call
     ) -> pb.GetLatestMessagesResponse:
-        """Return the newest messages of several conversations, the newest first."""
+        """Return the newest messages of several conversations, the newest first.
+
+        In all `LATEST_BYTES` at most: conversations, in the order of their names in the request, are told until nothing
+        more fits; those that are left out can be asked for again.
+        """
         await call.service()
         response = pb.GetLatestMessagesResponse()
-        size = min(size_of(request.limit_per_conversation), PAGE)
-        for state in await self._store.states(list(dict.fromkeys(request.conversation_ids))[:MAX_PAGE], []):
-            one = state.conversation
-            entries = await self._store.entries(one.id, max(one.max_seq - size + 1, 1), one.max_seq)
-            told = [values.repo_message(entry) for entry in reversed(entries)]
-            response.conversation_messages[one.id].messages.extend(told)
+        size, room = min(size_of(request.limit_per_conversation), PAGE), LATEST_BYTES
+        for wanted in named_conversations(request.conversation_ids):
+            for state in await self._store.states([wanted], []):  # of many at once, all members would be read
+                head = state.conversation.max_seq
+                for entry in reversed(await self._store.entries(wanted, max(head - size + 1, 1), head)):
+                    told = values.repo_message(entry)
+                    room -= told.ByteSize() + FRAMING
+                    if room < 0:
+                        return response
+                    response.conversation_messages[wanted].messages.append(told)
         return response
 
     async def _entry(self, message_id: str) -> Entry:

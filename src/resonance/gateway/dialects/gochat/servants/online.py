@@ -11,6 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from resonance._proto.im.repo.v1 import repo_pb2 as pb
 from resonance.domain.ids import UserId, check_handle
+from resonance.gateway.dialects.gochat.servants.reading import named_users
 from resonance.gateway.foreign_gateways import Gateway, Gateways
 from resonance.rpc.foreign import Call, Servant
 from resonance.services.delivery import Delivery
@@ -87,7 +88,7 @@ class OnlineStatusServant(Servant):
     ) -> pb.GetUsersOnlineStatusResponse:
         """Say which of these users are online."""
         await call.service()
-        return pb.GetUsersOnlineStatusResponse(statuses=await self.statuses(list(request.user_ids)))
+        return pb.GetUsersOnlineStatusResponse(statuses=await self.statuses(named_users(request.user_ids)))
 
     async def statuses(self, user_ids: Sequence[str]) -> list[pb.OnlineStatus]:
         """Return a state per user, in their order; at which of our own gateways somebody is, is ours to know."""

@@ -12,11 +12,12 @@ from resonance.domain.errors import invalid
 from resonance.domain.ids import SYSTEM_USER
 from resonance.domain.model import Caller, Platform, RequestStatus, User, UserChanges
 from resonance.gateway.dialects.gochat.servants import values
+from resonance.gateway.dialects.gochat.servants.reading import named_users
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 from resonance.services.accounts import NewAccount
 
-MAX_USERS = 100
+_USERS = 100
 MAX_FRIENDS = 10_000
 _PAGE = 500
 _NOBODY = Caller(SYSTEM_USER, Platform.UNKNOWN, "")
@@ -63,10 +64,10 @@ class UserServant(Servant):
     async def get_users(self, request: repo.GetUsersRequest, call: Call) -> repo.GetUsersResponse:
         """Return those of the users that exist."""
         await call.service()
-        wanted = list(dict.fromkeys(request.user_ids))
+        wanted = list(dict.fromkeys(named_users(request.user_ids)))
         found: list[User] = []
-        for begin in range(0, len(wanted), MAX_USERS):
-            found += await self._accounts.users(_NOBODY, wanted[begin : begin + MAX_USERS])
+        for begin in range(0, len(wanted), _USERS):
+            found += await self._accounts.users(_NOBODY, wanted[begin : begin + _USERS])
         return repo.GetUsersResponse(users=[values.repo_user(user) for user in found])
 
     async def update_user(self, request: repo.UpdateUserRequest, call: Call) -> repo.UpdateUserResponse:

@@ -11,12 +11,12 @@ from resonance._proto.gochat.v1 import gochat_pb2 as pb
 from resonance.domain.errors import invalid
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
 from resonance.gateway.dialects.gochat.servants import values
+from resonance.gateway.dialects.gochat.servants.reading import named_users
 from resonance.gateway.dialects.gochat.tables import FRIEND_SIGNALS
 from resonance.gateway.seams import Downlink
 from resonance.rpc.foreign import Call, Servant
 from resonance.services.link import PushBatch, SignalPush
 
-MAX_USERS = 10_000
 _LAST_SECOND = 2**53 // 1000
 _FRIEND_ACTIONS = {kind: action for action, kind in FRIEND_SIGNALS.items()}
 
@@ -32,10 +32,9 @@ class PusherServant(Servant):
     async def push_to_users(self, request: pb.PushToUsersRequest, call: Call) -> pb.PushToUsersResponse:
         """Push to those who are connected here; the others learn it when they catch up."""
         await call.service()
-        if len(request.user_ids) > MAX_USERS:
-            raise invalid("user_ids", f"{len(request.user_ids)} users are named; {MAX_USERS} are allowed")
+        users = named_users(request.user_ids)
         signal = read_signal(request.signal)
-        self._downlink.push(PushBatch(0, [], [SignalPush(signal, list(request.user_ids), 0)]))
+        self._downlink.push(PushBatch(0, [], [SignalPush(signal, users, 0)]))
         return pb.PushToUsersResponse(success=True)
 
 
@@ -71,4 +70,4 @@ def _text(payload: dict[str, Any], *names: str) -> str:
 
 def _seq(payload: dict[str, Any]) -> int:
     value = payload.get("seq_id", payload.get("seqId", 0))
-    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
+    return value if type(value) is int and 0 <= value < 2**63 else 0

@@ -8,8 +8,9 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from resonance._proto.im.repo.v1 import repo_pb2 as pb
 from resonance.domain.errors import invalid
+from resonance.domain.ids import check_conversation_id
 from resonance.domain.model import ConversationView
-from resonance.gateway.dialects.gochat.servants.reading import MAX_PAGE, size_of
+from resonance.gateway.dialects.gochat.servants.reading import named_conversations, size_of
 from resonance.ports.store import Store
 from resonance.rpc.foreign import Call, Servant
 
@@ -48,19 +49,21 @@ class ConversationServant(Servant):
         caller = await call.user(request.user_id, "user_id")
         if request.seq_id < 0:
             raise invalid("seq_id", f"seq_id is {request.seq_id}: 0 (the end) or more are allowed")
-        state = await self._store.mark_read(caller.user_id, request.conversation_id, request.seq_id)
+        state = await self._store.mark_read(
+            caller.user_id, check_conversation_id(request.conversation_id), request.seq_id
+        )
         return pb.UpdateReadPointerResponse(success=True, unread_count=state.unread)
 
     async def get_unread_count(self, request: pb.GetUnreadCountRequest, call: Call) -> pb.GetUnreadCountResponse:
         """Return how many messages the user has not read."""
         caller = await call.user(request.user_id, "user_id")
-        view = await self._store.conversation(caller.user_id, request.conversation_id)
+        view = await self._store.conversation(caller.user_id, check_conversation_id(request.conversation_id))
         return pb.GetUnreadCountResponse(unread_count=view.unread)
 
     async def get_read_pointer(self, request: pb.GetReadPointerRequest, call: Call) -> pb.GetReadPointerResponse:
         """Return the user's pointer."""
         caller = await call.user(request.user_id, "user_id")
-        member = (await self._store.conversation(caller.user_id, request.conversation_id)).member
+        member = (await self._store.conversation(caller.user_id, check_conversation_id(request.conversation_id))).member
         pointer = pb.ReadPointer(
             user_id=caller.user_id,
             conversation_id=member.conversation_id,
@@ -74,6 +77,6 @@ class ConversationServant(Servant):
     ) -> pb.BatchGetUnreadCountsResponse:
         """Return what is unread in those of the conversations that the user is or was in."""
         caller = await call.user(request.user_id, "user_id")
-        known = await self._store.heads(caller.user_id, list(dict.fromkeys(request.conversation_ids))[:MAX_PAGE])
+        known = await self._store.heads(caller.user_id, named_conversations(request.conversation_ids))
         counts = {one: (await self._store.conversation(caller.user_id, one)).unread for one in known}
         return pb.BatchGetUnreadCountsResponse(unread_counts=counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.model import Caller, SendAnswer, SendItem
+from resonance.domain.model import Caller, Entry, SendItem, stored_entry
 from resonance.gateway.dialects.gochat.tables import kind_name
 from resonance.observe.trace import current_trace
 from resonance.services.messages import Messages
@@ -12,8 +12,8 @@ from resonance.services.messages import Messages
 
 async def send(
     messages: Messages, caller: Caller, key: str, conversation_id: str, kind: int, content: str, extra: str = ""
-) -> SendAnswer:
-    """Send one message and return what it was given, now or when the key was used first.
+) -> Entry:
+    """Send one message and return what is stored, now or since the key was used first.
 
     Args:
         kind: GoChat's number; 0 is a text.
@@ -36,4 +36,4 @@ async def send(
     sent = await messages.send(caller, item)
     if sent.code:
         raise ServiceError(Code.of(sent.code), sent.error)
-    return sent
+    return stored_entry(item, sent)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from resonance.domain.content import parse_kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import check_client_key
-from resonance.domain.model import Entry, SendItem
+from resonance.domain.model import SendItem, stored_entry
 from resonance.gateway.dialects.nexo import bodies, reading
 from resonance.gateway.dialects.nexo.context import CallerOf, area_router
 from resonance.gateway.dialects.nexo.envelope import answer
@@ -37,19 +37,7 @@ async def send(body: bodies.Message, caller: CallerOf, messages: MessagesOf) -> 
     sent = await messages.send(caller, item)
     if sent.code:
         raise ServiceError(Code.of(sent.code), sent.error)
-    stored = Entry(
-        sent.conversation_id,
-        sent.seq,
-        sent.message_id,
-        caller.user_id,
-        sent.client_msg_id,
-        item.kind,
-        content,
-        "",
-        sent.ordinal,
-        sent.created_at,
-    )
-    return answer(message(stored))
+    return answer(message(stored_entry(item, sent)))
 
 
 @_reading.get("/pull")
