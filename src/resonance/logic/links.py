@@ -1,8 +1,8 @@
 """Logic's end of the gateways' links: routes in, answers and pushes out.
 
 A session handles its frames in order; messages go to the pipeline at once, frames about routes are worked off by one
-task per session. A gateway whose link is lost keeps its routes until its lease ends, so that a short break does not
-make its users blink.
+task per session, and what the gateway missed is repeated by another one, so that no route waits for that. A gateway
+whose link is lost keeps its routes until its lease ends, so that a short break does not make its users blink.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from resonance.config.settings import Rpc
 from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import DeviceState, Route, SendAnswer, SendItem
+from resonance.logic.catch_up import CatchUp, Recovery
 from resonance.logic.devices import CLOSES
 from resonance.logic.queued import LogicQueue
 from resonance.observe import metrics
@@ -62,21 +63,6 @@ class Links:
         if devices:
             for session in list(self.sessions.values()):
                 session.send(Kick(list(devices), close.number))
-
-
-class Recovery(Protocol):
-    """What a session needs of delivery to bring a gateway up to date."""
-
-    position: int
-    started: int
-
-    async def replay(self, gateway: str, position: int, *, own: bool = False, signals: bool = True) -> bool:
-        """Push again what was committed after a position; False when clients have to sync instead.
-
-        Args:
-            own: only what this logic has committed by itself.
-            signals: whether clients have to sync when there were events that are no entries.
-        """
 
 
 class ItemSink(Protocol):
@@ -182,6 +168,8 @@ class GatewaySession(LinkSession):
         self._primary = False
         # frames about routes, in order, for this session's task; None ends it
         self._frames: asyncio.Queue[Hello | RouteDelta | Missed | None] = asyncio.Queue()
+        # what is repeated to the gateway; begins once it is welcomed
+        self._catch_up = CatchUp(self.end)
         self._heard = asyncio.get_running_loop().time()
         self._task = asyncio.create_task(self._run(), name="link")
         self._watch = asyncio.get_running_loop().call_later(hub.settings.heartbeat, self._check_heartbeat)
@@ -231,6 +219,7 @@ class GatewaySession(LinkSession):
             return
         self._send = None
         self._watch.cancel()
+        self._catch_up.end()
         self._frames.put_nowait(None)
 
     def end(self) -> None:
@@ -242,7 +231,7 @@ class GatewaySession(LinkSession):
     async def stopped(self) -> None:
         """Wait until this session has nothing left to do, at once."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._task, self._catch_up.join(), return_exceptions=True)
 
     def _check_heartbeat(self) -> None:
         """End a link that was silent for three heartbeats."""
@@ -279,7 +268,7 @@ class GatewaySession(LinkSession):
         elif isinstance(frame, RouteDelta):
             await self._delta(frame)
         else:
-            await self._missed(frame)
+            self._missed(frame)
 
     async def _hello(self, hello: Hello) -> None:
         """Take the gateway's snapshot, welcome it, and repeat what it missed."""
@@ -306,8 +295,9 @@ class GatewaySession(LinkSession):
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
         self.welcomed = True
         await hub.routes_changed(change, tell=hello.alone or hub.routes.shared)
-        if self._behind is not None:
-            await self._catch_up(self._behind, own=not hello.alone and not hello.position)
+        if (behind := self._behind) is not None:
+            own = not hello.alone and not hello.position
+            self._catch_up.put(lambda: self._repeat(behind, own=own))
 
     async def _succeed(self, lapsed: GatewaySession | None) -> None:
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
@@ -317,22 +307,6 @@ class GatewaySession(LinkSession):
             log.warning("the clock of this gateway went back", gateway=self.gateway)
             change = await self._hub.routes.drop(self.gateway, lapsed.epoch)
             await self._hub.routes_changed(change, tell=self._primary or self._hub.routes.shared)
-
-    async def _catch_up(self, position: int, *, own: bool) -> None:
-        """Repeat what the gateway missed on this link, or have its clients sync."""
-        repeated = await self._hub.recovery.replay(self.gateway, position, own=own, signals=not own)
-        self._behind = None
-        if not repeated:
-            self._resync()
-
-    async def _missed(self, missed: Missed) -> None:
-        """Repeat what the gateway missed by losing its link to another logic."""
-        if not await self._hub.recovery.replay(self.gateway, missed.position, signals=missed.signals):
-            self._resync()
-        self.send(CaughtUp(missed.number))
-
-    def _resync(self) -> None:
-        self.send(Welcome(self._hub.store_epoch, self._hub.recovery.position, True, []))
 
     async def _delta(self, delta: RouteDelta) -> None:
         hub = self._hub
@@ -354,6 +328,33 @@ class GatewaySession(LinkSession):
             del hub.leases[self.gateway]
             change = await hub.routes.drop(self.gateway, self.epoch)
             await hub.routes_changed(change, tell=self._primary or hub.routes.shared)
+
+    # ------------------------------------------------------------ what the gateway missed
+
+    async def _repeat(self, position: int, *, own: bool) -> None:
+        """Repeat what the gateway missed on this link, or have its clients sync."""
+        repeated = await self._hub.recovery.replay(self.gateway, position, own=own, signals=not own)
+        self._behind = None
+        if not repeated:
+            self._resync()
+
+    def _missed(self, missed: Missed) -> None:
+        """Repeat what the gateway missed by losing its link to another logic; have its clients sync when it asks for
+        more than ever is to be repeated.
+        """
+
+        async def repeat() -> None:
+            if not await self._hub.recovery.replay(self.gateway, missed.position, signals=missed.signals):
+                self._resync()
+            self.send(CaughtUp(missed.number))
+
+        if not self._catch_up.put(repeat):
+            log.warning("a gateway asks for too much again: its clients sync instead", gateway=self.gateway)
+            self._resync()
+            self.send(CaughtUp(missed.number))
+
+    def _resync(self) -> None:
+        self.send(Welcome(self._hub.store_epoch, self._hub.recovery.position, True, []))
 
 
 def _at(position: int, frame: DownFrame) -> DownFrame:
