@@ -302,9 +302,11 @@ class GatewayUplink:
 
     def _ask_again(self, heir: LogicLink, position: int) -> None:
         """Ask another logic for what the lost one may not have pushed: at once, and when what was being committed then
-        is committed or never will be.
+        is committed or never will be. It also has to know that it tells others who came and went, should this gateway
+        die next.
         """
         heir.ask_again(position, signals=True)
+        heir.routes.say_primary()
 
         def once_more() -> None:
             self._later.discard(timer)

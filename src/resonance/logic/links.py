@@ -45,6 +45,9 @@ from resonance.services.link import (
 
 log = structlog.get_logger(__name__)
 
+GIVEN_UP_MOST = 1_000
+"""Gateways that are gone and remembered."""
+
 
 class Links:
     """The gateways that are linked now, and the way down to each; also ends devices' connections (`seams.Kicker`)."""
@@ -107,6 +110,8 @@ class LinkHub(LinkService):
         self.open_sessions: set[GatewaySession] = set()
         # by gateway that is cut off, the session with whose loss its lease began
         self.leases: dict[str, GatewaySession] = {}
+        # gateways whose lease has ended, and whose users this logic has told others to be gone
+        self.given_up: dict[str, bool] = {}
 
     def open(self, send: Callable[[DownFrame], None], end: Callable[[], None]) -> LinkSession:
         return GatewaySession(self, send, end)
@@ -122,6 +127,14 @@ class LinkHub(LinkService):
         """Return which run of a gateway is linked now, or None."""
         session = self.links.sessions.get(gateway)
         return None if session is None else session.epoch
+
+    def give_up(self, gateway: str) -> None:
+        """Remember that others are told of a gateway's users that they are gone; ids that never come back are many
+        only where each start makes a new one.
+        """
+        self.given_up[gateway] = True
+        if len(self.given_up) > GIVEN_UP_MOST:
+            del self.given_up[next(iter(self.given_up))]
 
     def end_queued(self) -> None:
         """End the links of all gateways that read the queue."""
@@ -294,10 +307,16 @@ class GatewaySession(LinkSession):
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
         self.welcomed = True
-        await hub.routes_changed(change, tell=hello.alone or hub.routes.shared)
+        await hub.routes_changed(change, tell=self._is_to_take_back() or hello.alone or hub.routes.shared)
         if (behind := self._behind) is not None:
             own = not hello.alone and not hello.position
             self._catch_up.put(lambda: self._repeat(behind, own=own))
+
+    def _is_to_take_back(self) -> bool:
+        """Say whether others believe that this gateway's users are gone, because it was away for longer than its lease:
+        it may have been linked to other logics, which had no reason to tell.
+        """
+        return self._hub.given_up.pop(self.gateway, False)
 
     async def _succeed(self, lapsed: GatewaySession | None) -> None:
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
@@ -327,6 +346,8 @@ class GatewaySession(LinkSession):
         if hub.leases.get(self.gateway) is self:
             del hub.leases[self.gateway]
             change = await hub.routes.drop(self.gateway, self.epoch)
+            if self._primary and not hub.routes.shared:
+                hub.give_up(self.gateway)
             await hub.routes_changed(change, tell=self._primary or hub.routes.shared)
 
     # ------------------------------------------------------------ what the gateway missed
