@@ -272,6 +272,8 @@ class GatewaySession(LinkSession):
                     log.exception("link ended: logic failed on its routes", gateway=self.gateway)
                     self.end()
             await self._outlive()
+        except Exception:  # nobody waits for this task to hear of it
+            log.exception("the routes of a lost gateway could not be ended", gateway=self.gateway)
         finally:
             self._hub.open_sessions.discard(self)
 
