@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 import websockets
 
 from tests.e2e.clients import HttpError, Socket, User
+
+Row = tuple[int, str, str, str]
+"""A stored message: seq, sender, key, content."""
 
 RETRY_S = 0.05
 IN_FLIGHT = 4
@@ -203,6 +207,39 @@ class Talker:
                 await self.news.wait()
 
 
+async def some_more_acks(talkers: list[Talker], count: int) -> None:
+    """Wait until every talker got this many acks more."""
+    goals = [len(talker.acked) + count for talker in talkers]
+    await asyncio.gather(*(talker.wait_acks(goal) for talker, goal in zip(talkers, goals, strict=True)))
+
+
+async def talk_through(talkers: list[Talker], rounds: int, most: int, fault: Callable[[], Awaitable[None]]) -> None:
+    """Let a fault happen so many times, each after a random number of acks up to `most`, and let talking go on."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for _ in range(rounds):
+        await some_more_acks(talkers, rng.randrange(5, most))
+        await fault()
+    await some_more_acks(talkers, 10)
+
+
+async def finish(talkers: list[Talker], read: Callable[[str], Awaitable[list[Row]]]) -> None:
+    """Let everybody end and see everything, without reconnecting, and check it against what is stored.
+
+    Args:
+        read: returns what is stored of a conversation.
+    """
+    for talker in talkers:
+        await talker.stop()
+    for talker in talkers:
+        rows = await read(talker.conversation)
+        await talker.wait_seen(len(rows))
+        check([other for other in talkers if other.conversation == talker.conversation], rows)
+    for talker in talkers:
+        await talker.close()
+
+
 def longest_pause(talkers: list[Talker], since: float) -> float:
     """Return the longest time in s that one of them waited for an ack, from a moment of the loop's clock on."""
     pauses = []
@@ -210,10 +247,6 @@ def longest_pause(talkers: list[Talker], since: float) -> float:
         times = [since, *(time for time in talker.ack_times if time > since)]
         pauses += [later - earlier for earlier, later in pairwise(times)]
     return max(pauses, default=0.0)
-
-
-Row = tuple[int, str, str, str]
-"""A stored message: seq, sender, key, content."""
 
 
 def stored(database: Path, conversation: str) -> list[Row]:
@@ -226,6 +259,11 @@ def stored(database: Path, conversation: str) -> list[Row]:
         ).fetchall()
     finally:
         connection.close()
+
+
+def reader(database: Path) -> Callable[[str], Awaitable[list[Row]]]:
+    """Return what reads conversations of a file, for `finish`."""
+    return lambda conversation: asyncio.to_thread(stored, database, conversation)
 
 
 def check(talkers: list[Talker], rows: list[Row]) -> None:
