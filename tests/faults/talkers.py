@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import random
+import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,19 @@ class Talker:
                 await self.news.wait()
 
 
+async def meet_and_talk(one: str, other: str, pairs: int) -> list[Talker]:
+    """Register pairs of users, the two of a pair at different addresses, and let them talk."""
+    talkers = []
+    for _ in range(pairs):
+        suffix = secrets.token_hex(3)
+        ann, bob = await User.register(one, f"ann{suffix}"), await User.register(other, f"bob{suffix}")
+        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
+        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
+    for talker in talkers:
+        talker.start()
+    return talkers
+
+
 async def some_more_acks(talkers: list[Talker], count: int) -> None:
     """Wait until every talker got this many acks more."""
     goals = [len(talker.acked) + count for talker in talkers]
@@ -247,6 +262,16 @@ def longest_pause(talkers: list[Talker], since: float) -> float:
         times = [since, *(time for time in talker.ack_times if time > since)]
         pauses += [later - earlier for earlier, later in pairwise(times)]
     return max(pauses, default=0.0)
+
+
+@asynccontextmanager
+async def noticed(talkers: list[Talker], what: str) -> AsyncIterator[None]:
+    """Let a fault happen, and print what it cost: the longest time that anybody waited for an ack, and who was cut."""
+    since, connections = asyncio.get_running_loop().time(), [talker.connections for talker in talkers]
+    yield
+    await some_more_acks(talkers, 2)
+    cut = sum(talker.connections > before for talker, before in zip(talkers, connections, strict=True))
+    print(f"noticed: {what}: {longest_pause(talkers, since):.2f} s without an ack, {cut} of {len(talkers)} cut off")
 
 
 def stored(database: Path, conversation: str) -> list[Row]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.e2e.cluster import Cluster
 from tests.engines.etcd import etcd_server
 from tests.engines.postgres import PostgresServer, postgres_server
 from tests.engines.redis import redis_server
-from tests.faults.talkers import Talker, finish, longest_pause, some_more_acks
+from tests.faults.talkers import Talker, finish, meet_and_talk, noticed, some_more_acks
 from tests.faults.test_kill import LINK
 from tests.faults.test_served import stored, table
 
@@ -78,26 +77,7 @@ async def cluster(
 
 async def start_talking(cluster: Cluster, pairs: int) -> list[Talker]:
     """Let pairs of users talk, the two of a pair over different gateways."""
-    talkers = []
-    for _ in range(pairs):
-        suffix = secrets.token_hex(3)
-        ann = await User.register(cluster.url(0), f"ann{suffix}")
-        bob = await User.register(cluster.url(1), f"bob{suffix}")
-        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
-        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
-    for talker in talkers:
-        talker.start()
-    return talkers
-
-
-@asynccontextmanager
-async def noticed(talkers: list[Talker], what: str) -> AsyncIterator[None]:
-    """Let a fault happen, and print what it cost: the longest time that anybody waited for an ack, and who was cut."""
-    since, connections = asyncio.get_running_loop().time(), [talker.connections for talker in talkers]
-    yield
-    await some_more_acks(talkers, 2)
-    cut = sum(talker.connections > before for talker, before in zip(talkers, connections, strict=True))
-    print(f"noticed: {what}: {longest_pause(talkers, since):.2f} s without an ack, {cut} of {len(talkers)} cut off")
+    return await meet_and_talk(cluster.url(0), cluster.url(1), pairs)
 
 
 @on(LOCAL, REMOTE, SHARED)

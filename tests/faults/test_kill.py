@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import User
 from tests.e2e.servers import Deployment
-from tests.faults.talkers import Talker, finish, reader, talk_through
+from tests.faults.talkers import Talker, finish, meet_and_talk, reader, talk_through
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -22,16 +20,7 @@ LINK = {"RESONANCE_RPC__HEARTBEAT": "0.5", "RESONANCE_RPC__DEADLINE": "3", "RESO
 
 async def start_talking(deployment: Deployment, pairs: int) -> list[Talker]:
     """Register pairs of users and let them talk."""
-    talkers = []
-    for _ in range(pairs):
-        suffix = secrets.token_hex(3)
-        ann = await User.register(deployment.url, f"ann{suffix}")
-        bob = await User.register(deployment.url, f"bob{suffix}")
-        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
-        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
-    for talker in talkers:
-        talker.start()
-    return talkers
+    return await meet_and_talk(deployment.url, deployment.url, pairs)
 
 
 CASES = [("serve", "serve"), ("split", "gateway"), ("split", "logic"), ("split", "repo"), ("split", "task")]
