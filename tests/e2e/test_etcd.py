@@ -18,8 +18,8 @@ from resonance.engines.etcd.registry import EtcdRegistry
 from resonance.ports.registry import Watch
 from tests.e2e.servers import Deployment, Process
 from tests.engines.etcd import EtcdServer, etcd_server
-from tests.faults.talkers import Talker, check, stored
-from tests.faults.test_kill import LINK, some_more_acks, start_talking
+from tests.faults.talkers import finish, reader, some_more_acks
+from tests.faults.test_kill import LINK, start_talking
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(180)]
 
@@ -67,21 +67,10 @@ async def watching(deployment: Deployment, service: str) -> AsyncIterator[Watch]
         await registry.close()
 
 
-async def finish(talkers: list[Talker], deployment: Deployment) -> None:
-    """Let everybody see everything, and check that nothing was lost, doubled or reordered."""
-    for talker in talkers:
-        await talker.stop()
-    for talker in talkers:
-        rows = stored(deployment.database, talker.conversation)
-        await talker.wait_seen(len(rows))
-        check([other for other in talkers if other.conversation == talker.conversation], rows)
-        await talker.close()
-
-
 async def test_all_roles_are_there_and_work(deployment: Deployment) -> None:
     talkers = await start_talking(deployment, pairs=1)
     await some_more_acks(talkers, 5)
-    await finish(talkers, deployment)
+    await finish(talkers, reader(deployment.database))
     for service in SERVICES:
         async with watching(deployment, service) as watch:
             [instance] = watch.instances
@@ -153,7 +142,7 @@ async def test_a_logic_is_replaced_without_a_pause(deployment: Deployment) -> No
         [left] = watch.instances
         assert left.id.startswith("logic-001-")
     await some_more_acks(talkers, 10)
-    await finish(talkers, deployment)
+    await finish(talkers, reader(deployment.database))
     assert all(talker.connections == 1 for talker in talkers), "the gateway stayed, and so do its connections"
 
 
@@ -173,4 +162,4 @@ async def test_who_was_killed_is_gone_and_its_successor_is_found(deployment: Dep
                 await watch.wait(watch.instances)
         assert len(watch.instances) == 1
     await some_more_acks(talkers, 10)
-    await finish(talkers, deployment)
+    await finish(talkers, reader(deployment.database))

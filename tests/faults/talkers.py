@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import random
+import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from typing import Any
 import websockets
 
 from tests.e2e.clients import HttpError, Socket, User
+
+Row = tuple[int, str, str, str]
+"""A stored message: seq, sender, key, content."""
 
 RETRY_S = 0.05
 IN_FLIGHT = 4
@@ -211,6 +217,52 @@ class Talker:
                 ) from None
 
 
+async def meet_and_talk(one: str, other: str, pairs: int) -> list[Talker]:
+    """Register pairs of users, the two of a pair at different addresses, and let them talk."""
+    talkers = []
+    for _ in range(pairs):
+        suffix = secrets.token_hex(3)
+        ann, bob = await User.register(one, f"ann{suffix}"), await User.register(other, f"bob{suffix}")
+        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
+        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
+    for talker in talkers:
+        talker.start()
+    return talkers
+
+
+async def some_more_acks(talkers: list[Talker], count: int) -> None:
+    """Wait until every talker got this many acks more."""
+    goals = [len(talker.acked) + count for talker in talkers]
+    await asyncio.gather(*(talker.wait_acks(goal) for talker, goal in zip(talkers, goals, strict=True)))
+
+
+async def talk_through(talkers: list[Talker], rounds: int, most: int, fault: Callable[[], Awaitable[None]]) -> None:
+    """Let a fault happen so many times, each after a random number of acks up to `most`, and let talking go on."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for _ in range(rounds):
+        await some_more_acks(talkers, rng.randrange(5, most))
+        await fault()
+    await some_more_acks(talkers, 10)
+
+
+async def finish(talkers: list[Talker], read: Callable[[str], Awaitable[list[Row]]]) -> None:
+    """Let everybody end and see everything, without reconnecting, and check it against what is stored.
+
+    Args:
+        read: returns what is stored of a conversation.
+    """
+    for talker in talkers:
+        await talker.stop()
+    for talker in talkers:
+        rows = await read(talker.conversation)
+        await talker.wait_seen(len(rows))
+        check([other for other in talkers if other.conversation == talker.conversation], rows)
+    for talker in talkers:
+        await talker.close()
+
+
 def longest_pause(talkers: list[Talker], since: float) -> float:
     """Return the longest time in s that one of them waited for an ack, from a moment of the loop's clock on."""
     pauses = []
@@ -220,8 +272,14 @@ def longest_pause(talkers: list[Talker], since: float) -> float:
     return max(pauses, default=0.0)
 
 
-Row = tuple[int, str, str, str]
-"""A stored message: seq, sender, key, content."""
+@asynccontextmanager
+async def noticed(talkers: list[Talker], what: str) -> AsyncIterator[None]:
+    """Let a fault happen, and print what it cost: the longest time that anybody waited for an ack, and who was cut."""
+    since, connections = asyncio.get_running_loop().time(), [talker.connections for talker in talkers]
+    yield
+    await some_more_acks(talkers, 2)
+    cut = sum(talker.connections > before for talker, before in zip(talkers, connections, strict=True))
+    print(f"noticed: {what}: {longest_pause(talkers, since):.2f} s without an ack, {cut} of {len(talkers)} cut off")
 
 
 def stored(database: Path, conversation: str) -> list[Row]:
@@ -234,6 +292,11 @@ def stored(database: Path, conversation: str) -> list[Row]:
         ).fetchall()
     finally:
         connection.close()
+
+
+def reader(database: Path) -> Callable[[str], Awaitable[list[Row]]]:
+    """Return what reads conversations of a file, for `finish`."""
+    return lambda conversation: asyncio.to_thread(stored, database, conversation)
 
 
 def check(talkers: list[Talker], rows: list[Row]) -> None:

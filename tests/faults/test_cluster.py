@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,9 @@ from tests.e2e.cluster import Cluster
 from tests.engines.etcd import etcd_server
 from tests.engines.postgres import PostgresServer, postgres_server
 from tests.engines.redis import redis_server
-from tests.faults.talkers import Talker, check, longest_pause
-from tests.faults.test_kill import LINK, some_more_acks
-from tests.faults.test_served import stored
+from tests.faults.talkers import Talker, finish, meet_and_talk, noticed, some_more_acks
+from tests.faults.test_kill import LINK
+from tests.faults.test_served import stored, table
 
 pytestmark = [pytest.mark.faults, pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -82,37 +81,7 @@ async def cluster(
 
 async def start_talking(cluster: Cluster, pairs: int) -> list[Talker]:
     """Let pairs of users talk, the two of a pair over different gateways."""
-    talkers = []
-    for _ in range(pairs):
-        suffix = secrets.token_hex(3)
-        ann = await User.register(cluster.url(0), f"ann{suffix}")
-        bob = await User.register(cluster.url(1), f"bob{suffix}")
-        conversation = (await ann.post("/conversations", user_id=bob.name))["conversation_id"]
-        talkers += [Talker(ann, conversation), Talker(bob, conversation)]
-    for talker in talkers:
-        talker.start()
-    return talkers
-
-
-@asynccontextmanager
-async def noticed(talkers: list[Talker], what: str) -> AsyncIterator[None]:
-    """Let a fault happen, and print what it cost: the longest time that anybody waited for an ack, and who was cut."""
-    since, connections = asyncio.get_running_loop().time(), [talker.connections for talker in talkers]
-    yield
-    await some_more_acks(talkers, 2)
-    cut = sum(talker.connections > before for talker, before in zip(talkers, connections, strict=True))
-    print(f"noticed: {what}: {longest_pause(talkers, since):.2f} s without an ack, {cut} of {len(talkers)} cut off")
-
-
-async def finish(talkers: list[Talker], server: PostgresServer) -> None:
-    """Let everybody see everything, without reconnecting, and check that nothing was lost, doubled or reordered."""
-    for talker in talkers:
-        await talker.stop()
-    for talker in talkers:
-        rows = await stored(server, talker.conversation)
-        await talker.wait_seen(len(rows))
-        check([other for other in talkers if other.conversation == talker.conversation], rows)
-        await talker.close()
+    return await meet_and_talk(cluster.url(0), cluster.url(1), pairs)
 
 
 @on(LOCAL, REMOTE, SHARED)
@@ -131,7 +100,7 @@ async def test_every_process_is_killed_in_turn(
             async with noticed(talkers, f"kill -9 {name}"):
                 await cluster.kill_and_restart(name)
     await some_more_acks(talkers, 5)
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))
 
 
 @on(REMOTE)
@@ -150,7 +119,7 @@ async def test_every_process_is_replaced_in_turn(
         async with noticed(talkers, f"replace {name}"):
             await cluster.roll(name)
         await some_more_acks(talkers, 3)
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))
 
 
 @on(LOCAL)
@@ -169,7 +138,7 @@ async def test_a_logic_that_hangs_past_its_lease_is_fenced(
         finally:
             cluster.processes["logic-0"].resume()
     await some_more_acks(talkers, 20)
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))
 
 
 @on(SHARED)
@@ -196,7 +165,7 @@ async def test_a_user_on_two_gateways_sees_everything_on_both(
         assert follower.seen == {seq: (key, content) for seq, _, key, content in rows}
         assert not follower.doubles
         await follower.close()
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))
     assert {one.connections for one in (*talkers, *followers)} == {1}
 
 
@@ -210,4 +179,4 @@ async def test_the_database_is_restarted(cluster: Cluster, engines: tuple[Postgr
         await asyncio.to_thread(postgres.crash)
         await asyncio.to_thread(postgres.start)
     await some_more_acks(talkers, 10)
-    await finish(talkers, postgres)
+    await finish(talkers, table(postgres))

@@ -12,9 +12,10 @@ import pytest
 from tests.e2e.cluster import Cluster
 from tests.engines.kafka import KafkaServer, kafka_server
 from tests.engines.postgres import PostgresServer
-from tests.faults.test_cluster import COUNTS, ROUNDS, engines, finish, start_talking
+from tests.faults.talkers import finish, some_more_acks
+from tests.faults.test_cluster import COUNTS, ROUNDS, engines, start_talking
 from tests.faults.test_kafka_uplink import over_kafka
-from tests.faults.test_kill import some_more_acks
+from tests.faults.test_served import table
 
 __all__ = ["engines"]
 
@@ -62,7 +63,7 @@ async def test_every_process_and_the_broker_are_killed_in_turn(
             else:
                 await cluster.kill_and_restart(name)
     await some_more_acks(talkers, 5)
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))
 
 
 async def test_every_logic_is_replaced_in_turn(
@@ -76,4 +77,4 @@ async def test_every_logic_is_replaced_in_turn(
         await cluster.roll(name)
     await some_more_acks(talkers, 3)
     assert {talker.connections for talker in talkers} == {1}, "somebody had to connect again"
-    await finish(talkers, engines[0])
+    await finish(talkers, table(engines[0]))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.servers import Deployment
-from tests.e2e.test_etcd import ANYWHERE, TTL_S, finish, watching
+from tests.e2e.test_etcd import ANYWHERE, TTL_S, watching
 from tests.engines.etcd import etcd_server
-from tests.faults.test_kill import LINK, some_more_acks, start_talking
+from tests.faults.talkers import finish, reader, some_more_acks
+from tests.faults.test_kill import LINK, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.etcd, pytest.mark.timeout(300)]
 
@@ -44,6 +45,6 @@ async def test_etcd_stops_under_load(tmp_path: Path) -> None:
                     while len(watch.instances) != 1:
                         await watch.wait(watch.instances)
             await some_more_acks(talkers, 10)
-            await finish(talkers, deployment)
+            await finish(talkers, reader(deployment.database))
         finally:
             await deployment.stop()

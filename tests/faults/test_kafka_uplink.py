@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pytest
 from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
 from tests.engines.kafka import KafkaServer, kafka_server
-from tests.faults.talkers import check, stored
-from tests.faults.test_kill import LINK, ROUNDS, some_more_acks, start_talking
+from tests.faults.talkers import finish, reader, talk_through
+from tests.faults.test_kill import LINK, ROUNDS, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -50,28 +49,20 @@ CASES = [
 
 @pytest.mark.parametrize(("topology", "victim"), CASES, ids=[f"{t}-{v}" for t, v in CASES])
 async def test_a_kill_loses_nothing(topology: str, victim: str, broker: KafkaServer, tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
     deployment = Deployment(topology, tmp_path, **over_kafka(broker, tmp_path))
+
+    async def kill() -> None:
+        if victim == "broker":
+            await asyncio.to_thread(broker.crash)
+            await asyncio.to_thread(broker.start)
+        else:
+            await deployment.kill_and_restart(victim)
+
     await deployment.start()
     try:
         talkers = await start_talking(deployment, pairs=3)
-        for _ in range(ROUNDS):
-            await some_more_acks(talkers, rng.randrange(5, 20))
-            if victim == "broker":
-                await asyncio.to_thread(broker.crash)
-                await asyncio.to_thread(broker.start)
-            else:
-                await deployment.kill_and_restart(victim)
-        await some_more_acks(talkers, 10)
-        for talker in talkers:
-            await talker.stop()
-        for talker in talkers:
-            rows = stored(deployment.database, talker.conversation)
-            await talker.wait_seen(len(rows))
-            check([other for other in talkers if other.conversation == talker.conversation], rows)
-            await talker.close()
+        await talk_through(talkers, ROUNDS, 20, kill)
+        await finish(talkers, reader(deployment.database))
     finally:
         await deployment.stop()
 

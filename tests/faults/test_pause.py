@@ -13,8 +13,8 @@ import pytest_asyncio
 from tests.e2e.clients import WAIT_S, Socket, people
 from tests.e2e.servers import Deployment, Process
 from tests.faults.proxy import Proxy
-from tests.faults.talkers import Talker, check, stored
-from tests.faults.test_kill import LINK, some_more_acks, start_talking
+from tests.faults.talkers import Talker, check, finish, reader, some_more_acks, stored
+from tests.faults.test_kill import LINK, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -69,19 +69,6 @@ async def noticed(process: Process, event: str, since: int) -> None:
     await process.wait_log(lambda entry: entry.get("event") == event, since)
 
 
-async def finish(talkers: list[Talker], database: Path) -> None:
-    """Let everybody end, and compare what they saw, without reconnecting, with what is stored."""
-    await some_more_acks(talkers, ACKS)
-    for talker in talkers:
-        await talker.stop()
-    for talker in talkers:
-        rows = stored(database, talker.conversation)
-        await talker.wait_seen(len(rows))
-        check([other for other in talkers if other.conversation == talker.conversation], rows)
-    for talker in talkers:
-        await talker.close()
-
-
 @pytest.mark.parametrize("victim", ["logic", "gateway", "repo"])
 async def test_a_role_that_stands_still_loses_nothing(wired: Wired, victim: str) -> None:
     witness, event = NOTICES[victim]
@@ -94,7 +81,8 @@ async def test_a_role_that_stands_still_loses_nothing(wired: Wired, victim: str)
         await noticed(watching, event, since)
     finally:
         wired.deployment.processes[victim].resume()
-    await finish(talkers, wired.deployment.database)
+    await some_more_acks(talkers, ACKS)
+    await finish(talkers, reader(wired.deployment.database))
     if victim != "repo":
         assert not any(talker.cuts for talker in talkers), "the gateway gave up its clients"
 
@@ -141,5 +129,6 @@ async def test_a_cut_wire_between_gateway_and_logic_loses_nothing(wired: Wired, 
         await noticed(gateway, "a link to logic is lost", since)
     finally:
         wired.proxy.heal()
-    await finish(talkers, wired.deployment.database)
+    await some_more_acks(talkers, ACKS)
+    await finish(talkers, reader(wired.deployment.database))
     assert not any(talker.cuts for talker in talkers), "the gateway gave up its clients"

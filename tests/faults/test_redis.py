@@ -10,10 +10,9 @@ import pytest
 
 from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
-from tests.e2e.test_etcd import finish
 from tests.engines.redis import RedisServer, redis_server
-from tests.faults.talkers import Talker
-from tests.faults.test_kill import LINK, some_more_acks, start_talking
+from tests.faults.talkers import Talker, finish, reader, some_more_acks
+from tests.faults.test_kill import LINK, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -70,7 +69,7 @@ async def test_redis_stops_under_load(tmp_path: Path) -> None:
             await works(deployment, talkers)
             redis.thaw()
             await works(deployment, talkers)
-            await finish(talkers, deployment)
+            await finish(talkers, reader(deployment.database))
             assert [(talker.connections, talker.cuts) for talker in talkers] == [(1, 0)] * 4
             log = deployment.processes["logic"].log
             async with asyncio.timeout(IN_TIME_S):
@@ -92,6 +91,6 @@ async def test_the_server_starts_without_redis(tmp_path: Path) -> None:
             await works(deployment, talkers)
             redis.start()
             await is_filled(redis, 2)
-            await finish(talkers, deployment)
+            await finish(talkers, reader(deployment.database))
         finally:
             await deployment.stop()

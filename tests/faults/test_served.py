@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncmy
@@ -17,8 +16,8 @@ from resonance.engines.mysql.address import parameters
 from tests.e2e.servers import Deployment
 from tests.engines import SERVED, Server
 from tests.engines.postgres import PostgresServer
-from tests.faults.talkers import Row, check
-from tests.faults.test_kill import LINK, ROUNDS, some_more_acks, start_talking
+from tests.faults.talkers import Row, finish, talk_through
+from tests.faults.test_kill import LINK, ROUNDS, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -34,9 +33,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.mark.parametrize(("topology", "victim"), CASES)
 async def test_a_kill_loses_nothing(topology: str, victim: str, server: Server, tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
     deployment = Deployment(
         topology,
         tmp_path,
@@ -45,27 +41,27 @@ async def test_a_kill_loses_nothing(topology: str, victim: str, server: Server, 
         RESONANCE_STORE__TIMEOUT="3",
         **LINK,
     )
+
+    async def kill() -> None:
+        if victim == "server":
+            await asyncio.to_thread(server.crash)
+            await asyncio.to_thread(server.start)
+        else:
+            await deployment.kill_and_restart(victim)
+
     await deployment.start()
     try:
         talkers = await start_talking(deployment, pairs=3)
-        for _ in range(ROUNDS):
-            await some_more_acks(talkers, rng.randrange(5, 20))
-            if victim == "server":
-                await asyncio.to_thread(server.crash)
-                await asyncio.to_thread(server.start)
-            else:
-                await deployment.kill_and_restart(victim)
-        await some_more_acks(talkers, 10)
-        for talker in talkers:
-            await talker.stop()
-        for talker in talkers:
-            rows = await stored(server, talker.conversation)
-            await talker.wait_seen(len(rows))
-            check([other for other in talkers if other.conversation == talker.conversation], rows)
-            await talker.close()
+        await talk_through(talkers, ROUNDS, 20, kill)
+        await finish(talkers, table(server))
         assert not deployment.database.exists(), "the embedded store was used"
     finally:
         await deployment.stop()
+
+
+def table(server: Server) -> Callable[[str], Awaitable[list[Row]]]:
+    """Return what reads conversations of a server, for `finish`."""
+    return lambda conversation: stored(server, conversation)
 
 
 async def stored(server: Server, conversation: str) -> list[Row]:

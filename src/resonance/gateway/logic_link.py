@@ -199,9 +199,13 @@ class LogicLink:
         delay = RETRY_FIRST_S
         try:
             while True:
-                if await self._connect():
-                    delay = RETRY_FIRST_S
-                    await self._live()
+                try:
+                    if await self._connect():
+                        delay = RETRY_FIRST_S
+                        await self._live()
+                except Exception:  # an address that is none, for one: without this task nobody would link again
+                    log.exception("a link to logic failed; it is tried again", logic=self.instance.id)
+                    await self._drop()
                 await asyncio.sleep(random.uniform(0, delay))
                 delay = min(delay * 2, RETRY_MOST_S)
         finally:

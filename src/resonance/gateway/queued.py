@@ -8,7 +8,8 @@ new end is begun, and everything unanswered goes up again, in order. Messages ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
@@ -86,23 +87,29 @@ class QueuedMessages:
     async def _run(self) -> None:
         backoff = BACKOFF_S
         while True:
-            end = self._make()
             try:
-                await end.start()
-                backoff = BACKOFF_S
-                self._begin(end)
-                while True:
-                    for parcel in await end.receive():
-                        self._take(parcel)
+                async with self._new_end() as end:
+                    await end.start()
+                    backoff = BACKOFF_S
+                    self._begin(end)
+                    while True:
+                        for parcel in await end.receive():
+                            self._take(parcel)
             except ServiceError as exc:
                 log.warning("the queue to logic cannot be used", error=str(exc), unanswered=len(self._unanswered))
             except Exception:  # without this task nothing would be answered any more
                 log.exception("the queue to logic failed")
-            finally:
-                self._end = None
-                await end.close()
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, BACKOFF_MOST_S)
+
+    @asynccontextmanager
+    async def _new_end(self) -> AsyncIterator[GatewayEnd]:
+        end = self._make()
+        try:
+            yield end
+        finally:
+            self._end = None
+            await end.close()
 
     def _begin(self, end: GatewayEnd) -> None:
         """Go on with a new end; links begin anew, too: what the end before has not read they believe to have given."""

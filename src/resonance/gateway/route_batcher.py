@@ -88,6 +88,11 @@ class RouteBatcher:
             self._send()
         return known
 
+    def say_primary(self) -> None:
+        """Tell logic now, with what is to be announced, whether it tells others of who comes and goes from here on."""
+        if self._link.up:
+            self._send_delta()
+
     def _schedule(self) -> None:
         """Send now, or when the delta on its way is acknowledged, but not later than the settings allow."""
         if not self._link.up:
@@ -103,8 +108,10 @@ class RouteBatcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._link.up or not (self._opened or self._closed):
-            return
+        if self._link.up and (self._opened or self._closed):
+            self._send_delta()
+
+    def _send_delta(self) -> None:
         self._number += 1
         self._sent[self._number] = list(self._opened)
         delta = RouteDelta(self._number, list(self._opened.values()), self._closed, self._link.is_primary)

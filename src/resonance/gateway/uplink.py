@@ -22,7 +22,7 @@ from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route, SendAnswer, SendItem
 from resonance.gateway.announcements import Announcements
-from resonance.gateway.logic_link import LogicLink
+from resonance.gateway.logic_link import RETRY_MOST_S, LogicLink
 from resonance.gateway.queued import QueuedMessages
 from resonance.gateway.seams import Downlink
 from resonance.gateway.spread import Spread
@@ -135,13 +135,21 @@ class GatewayUplink:
         watch = self._logics.watch
         while True:
             instances = watch.instances
-            for instance in instances:
-                self._meet(instance)
-            gone = self._links.keys() - {instance.id for instance in instances}
-            for id_ in gone if instances else ():  # a registry that knows nobody has lost its memory
-                self._part(self._links[id_])
-            self._spread_anew()
-            await watch.wait(instances)
+            try:
+                self._take_over(instances)
+            except Exception:  # without this task no logic would be found any more
+                log.exception("links to logic could not be brought up to date")
+                await asyncio.sleep(RETRY_MOST_S)
+            else:
+                await watch.wait(instances)
+
+    def _take_over(self, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            self._meet(instance)
+        gone = self._links.keys() - {instance.id for instance in instances}
+        for id_ in gone if instances else ():  # a registry that knows nobody has lost its memory
+            self._part(self._links[id_])
+        self._spread_anew()
 
     def _meet(self, instance: Instance) -> None:
         link = self._links.get(instance.id)
@@ -302,9 +310,11 @@ class GatewayUplink:
 
     def _ask_again(self, heir: LogicLink, position: int) -> None:
         """Ask another logic for what the lost one may not have pushed: at once, and when what was being committed then
-        is committed or never will be.
+        is committed or never will be. It also has to know that it tells others who came and went, should this gateway
+        die next.
         """
         heir.ask_again(position, signals=True)
+        heir.routes.say_primary()
 
         def once_more() -> None:
             self._later.discard(timer)

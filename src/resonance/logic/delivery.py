@@ -62,12 +62,12 @@ class LiveDelivery(Delivery):
         routes: Routes,
         links: Links,
         clock: Clock,
-        is_own: Callable[[int], bool] = lambda _worker: True,
+        is_own: Callable[[int, int], bool] = lambda _worker, _at: True,
     ) -> None:
         """Begin with nothing pushed.
 
         Args:
-            is_own: says whether this process has made message ids as a worker.
+            is_own: says whether this process made message ids as a worker at a time, in ms UTC.
         """
         self._store = store
         self._states = states
@@ -219,7 +219,7 @@ class LiveDelivery(Delivery):
         """Push the entries of one event to everybody; those of large conversations are task's, others' are theirs."""
         appended = decode(event)
         assert isinstance(appended, EntriesAppended)
-        if appended.by_task or not self._is_own(appended.worker):
+        if appended.by_task or not self._is_own(appended.worker, event.created_at):
             return
         metrics.logic_swept.inc()
         await self._each_recipient(appended, self.deliver_entries)
@@ -266,7 +266,7 @@ class LiveDelivery(Delivery):
         for event in page.events:
             appended = decode(event)
             assert isinstance(appended, EntriesAppended)
-            if not own or (self._is_own(appended.worker) and not appended.system):
+            if not own or (self._is_own(appended.worker, event.created_at) and not appended.system):
                 await self._each_recipient(appended, deliver)
             await asyncio.sleep(0)
         return True

@@ -1,8 +1,8 @@
 """Logic's end of the gateways' links: routes in, answers and pushes out.
 
 A session handles its frames in order; messages go to the pipeline at once, frames about routes are worked off by one
-task per session. A gateway whose link is lost keeps its routes until its lease ends, so that a short break does not
-make its users blink.
+task per session, and what the gateway missed is repeated by another one, so that no route waits for that. A gateway
+whose link is lost keeps its routes until its lease ends, so that a short break does not make its users blink.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from resonance.config.settings import Rpc
 from resonance.domain.closes import Close
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import DeviceState, Route, SendAnswer, SendItem
+from resonance.logic.catch_up import CatchUp, Recovery
 from resonance.logic.devices import CLOSES
 from resonance.logic.queued import LogicQueue
 from resonance.observe import metrics
@@ -44,6 +45,9 @@ from resonance.services.link import (
 
 log = structlog.get_logger(__name__)
 
+GIVEN_UP_MOST = 1_000
+"""Gateways that are gone and remembered."""
+
 
 class Links:
     """The gateways that are linked now, and the way down to each; also ends devices' connections (`seams.Kicker`)."""
@@ -62,21 +66,6 @@ class Links:
         if devices:
             for session in list(self.sessions.values()):
                 session.send(Kick(list(devices), close.number))
-
-
-class Recovery(Protocol):
-    """What a session needs of delivery to bring a gateway up to date."""
-
-    position: int
-    started: int
-
-    async def replay(self, gateway: str, position: int, *, own: bool = False, signals: bool = True) -> bool:
-        """Push again what was committed after a position; False when clients have to sync instead.
-
-        Args:
-            own: only what this logic has committed by itself.
-            signals: whether clients have to sync when there were events that are no entries.
-        """
 
 
 class ItemSink(Protocol):
@@ -121,6 +110,8 @@ class LinkHub(LinkService):
         self.open_sessions: set[GatewaySession] = set()
         # by gateway that is cut off, the session with whose loss its lease began
         self.leases: dict[str, GatewaySession] = {}
+        # gateways whose lease has ended, and whose users this logic has told others to be gone
+        self.given_up: dict[str, bool] = {}
 
     def open(self, send: Callable[[DownFrame], None], end: Callable[[], None]) -> LinkSession:
         return GatewaySession(self, send, end)
@@ -136,6 +127,14 @@ class LinkHub(LinkService):
         """Return which run of a gateway is linked now, or None."""
         session = self.links.sessions.get(gateway)
         return None if session is None else session.epoch
+
+    def give_up(self, gateway: str) -> None:
+        """Remember that others are told of a gateway's users that they are gone; ids that never come back are many
+        only where each start makes a new one.
+        """
+        self.given_up[gateway] = True
+        if len(self.given_up) > GIVEN_UP_MOST:
+            del self.given_up[next(iter(self.given_up))]
 
     def end_queued(self) -> None:
         """End the links of all gateways that read the queue."""
@@ -182,6 +181,8 @@ class GatewaySession(LinkSession):
         self._primary = False
         # frames about routes, in order, for this session's task; None ends it
         self._frames: asyncio.Queue[Hello | RouteDelta | Missed | None] = asyncio.Queue()
+        # what is repeated to the gateway; begins once it is welcomed
+        self._catch_up = CatchUp(self.end)
         self._heard = asyncio.get_running_loop().time()
         self._task = asyncio.create_task(self._run(), name="link")
         self._watch = asyncio.get_running_loop().call_later(hub.settings.heartbeat, self._check_heartbeat)
@@ -231,6 +232,7 @@ class GatewaySession(LinkSession):
             return
         self._send = None
         self._watch.cancel()
+        self._catch_up.end()
         self._frames.put_nowait(None)
 
     def end(self) -> None:
@@ -242,7 +244,7 @@ class GatewaySession(LinkSession):
     async def stopped(self) -> None:
         """Wait until this session has nothing left to do, at once."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._task, self._catch_up.join(), return_exceptions=True)
 
     def _check_heartbeat(self) -> None:
         """End a link that was silent for three heartbeats."""
@@ -270,6 +272,8 @@ class GatewaySession(LinkSession):
                     log.exception("link ended: logic failed on its routes", gateway=self.gateway)
                     self.end()
             await self._outlive()
+        except Exception:  # nobody waits for this task to hear of it
+            log.exception("the routes of a lost gateway could not be ended", gateway=self.gateway)
         finally:
             self._hub.open_sessions.discard(self)
 
@@ -279,7 +283,7 @@ class GatewaySession(LinkSession):
         elif isinstance(frame, RouteDelta):
             await self._delta(frame)
         else:
-            await self._missed(frame)
+            self._missed(frame)
 
     async def _hello(self, hello: Hello) -> None:
         """Take the gateway's snapshot, welcome it, and repeat what it missed."""
@@ -305,9 +309,16 @@ class GatewaySession(LinkSession):
         refused = await hub.refusals(hello.routes)
         self.send(Welcome(hub.store_epoch, hub.recovery.position, missed and not same_store, refused))
         self.welcomed = True
-        await hub.routes_changed(change, tell=hello.alone or hub.routes.shared)
-        if self._behind is not None:
-            await self._catch_up(self._behind, own=not hello.alone and not hello.position)
+        await hub.routes_changed(change, tell=self._is_to_take_back() or hello.alone or hub.routes.shared)
+        if (behind := self._behind) is not None:
+            own = not hello.alone and not hello.position
+            self._catch_up.put(lambda: self._repeat(behind, own=own))
+
+    def _is_to_take_back(self) -> bool:
+        """Say whether others believe that this gateway's users are gone, because it was away for longer than its lease:
+        it may have been linked to other logics, which had no reason to tell.
+        """
+        return self._hub.given_up.pop(self.gateway, False)
 
     async def _succeed(self, lapsed: GatewaySession | None) -> None:
         """Drop the routes of a run of this gateway that is over and seems newer: the clock went back between the two,
@@ -317,22 +328,6 @@ class GatewaySession(LinkSession):
             log.warning("the clock of this gateway went back", gateway=self.gateway)
             change = await self._hub.routes.drop(self.gateway, lapsed.epoch)
             await self._hub.routes_changed(change, tell=self._primary or self._hub.routes.shared)
-
-    async def _catch_up(self, position: int, *, own: bool) -> None:
-        """Repeat what the gateway missed on this link, or have its clients sync."""
-        repeated = await self._hub.recovery.replay(self.gateway, position, own=own, signals=not own)
-        self._behind = None
-        if not repeated:
-            self._resync()
-
-    async def _missed(self, missed: Missed) -> None:
-        """Repeat what the gateway missed by losing its link to another logic."""
-        if not await self._hub.recovery.replay(self.gateway, missed.position, signals=missed.signals):
-            self._resync()
-        self.send(CaughtUp(missed.number))
-
-    def _resync(self) -> None:
-        self.send(Welcome(self._hub.store_epoch, self._hub.recovery.position, True, []))
 
     async def _delta(self, delta: RouteDelta) -> None:
         hub = self._hub
@@ -353,7 +348,36 @@ class GatewaySession(LinkSession):
         if hub.leases.get(self.gateway) is self:
             del hub.leases[self.gateway]
             change = await hub.routes.drop(self.gateway, self.epoch)
+            if self._primary and not hub.routes.shared:
+                hub.give_up(self.gateway)
             await hub.routes_changed(change, tell=self._primary or hub.routes.shared)
+
+    # ------------------------------------------------------------ what the gateway missed
+
+    async def _repeat(self, position: int, *, own: bool) -> None:
+        """Repeat what the gateway missed on this link, or have its clients sync."""
+        repeated = await self._hub.recovery.replay(self.gateway, position, own=own, signals=not own)
+        self._behind = None
+        if not repeated:
+            self._resync()
+
+    def _missed(self, missed: Missed) -> None:
+        """Repeat what the gateway missed by losing its link to another logic; have its clients sync when it asks for
+        more than ever is to be repeated.
+        """
+
+        async def repeat() -> None:
+            if not await self._hub.recovery.replay(self.gateway, missed.position, signals=missed.signals):
+                self._resync()
+            self.send(CaughtUp(missed.number))
+
+        if not self._catch_up.put(repeat):
+            log.warning("a gateway asks for too much again: its clients sync instead", gateway=self.gateway)
+            self._resync()
+            self.send(CaughtUp(missed.number))
+
+    def _resync(self) -> None:
+        self.send(Welcome(self._hub.store_epoch, self._hub.recovery.position, True, []))
 
 
 def _at(position: int, frame: DownFrame) -> DownFrame:

@@ -111,7 +111,10 @@ class Pipeline:
             if self._settings.commit_delay:
                 await asyncio.sleep(self._settings.commit_delay)
             while self._queue:
-                await self._commit(self._take())
+                try:
+                    await self._commit(self._take())
+                except Exception:  # its answers are lost; without this task all others would be, too
+                    log.exception("a batch could not be answered")
 
     def _take(self) -> list[tuple[AnswerSink, SendItem]]:
         queue, most = self._queue, self._settings.batch_max

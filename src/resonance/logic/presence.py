@@ -108,20 +108,21 @@ class PresenceTracker:
         while True:
             await self._wait()
             arrived, self._arrived = self._arrived, set()
-            gone = await self._without_route(self._take_gone())
-            known = gone if self._routes.shared else gone & self._announced
-            self._announced |= arrived
-            self._announced -= gone
-            metrics.logic_users_online.set(len(self._announced))
+            leaving = self._take_gone()
             try:
+                gone = await self._without_route(leaving)
+                known = gone if self._routes.shared else gone & self._announced
+                self._announced |= arrived
+                self._announced -= gone
+                metrics.logic_users_online.set(len(self._announced))
                 await self._tell(arrived, online=True)
                 if gone:
                     await self._store.touch_last_seen(sorted(gone), self._clock())
                     await self._tell(known, online=False)
             except ServiceError as exc:
-                log.warning("presence not told", error=str(exc), users=len(arrived) + len(gone))
+                log.warning("presence not told", error=str(exc), users=len(arrived) + len(leaving))
             except Exception:
-                log.exception("presence not told; the next changes are", users=len(arrived) + len(gone))
+                log.exception("presence not told; the next changes are", users=len(arrived) + len(leaving))
 
     async def _wait(self) -> None:
         """Wait for a change, or for the first of those leaving to be confirmed as gone."""

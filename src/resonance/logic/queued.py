@@ -112,16 +112,17 @@ class LogicQueue:
         backoff = BACKOFF_S
         while True:
             try:
-                self._intake = await self._ways.intake()
-                while True:
-                    await self._turn(self._intake)
-                    backoff = BACKOFF_S
+                try:
+                    self._intake = await self._ways.intake()
+                    while True:
+                        await self._turn(self._intake)
+                        backoff = BACKOFF_S
+                finally:
+                    await self._leave()
             except ServiceError as exc:
                 log.warning("messages cannot be taken from the queue", error=str(exc))
             except Exception:  # without this task messages would wait for ever
                 log.exception("taking messages from the queue failed")
-            finally:
-                await self._leave()
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, BACKOFF_MOST_S)
 

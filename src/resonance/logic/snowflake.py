@@ -16,6 +16,8 @@ EPOCH_MS = 1_704_067_200_000
 """2024-01-01T00:00:00Z, so that the ids last until 2093."""
 
 LEASE_MS = 30_000
+LATE_MS = 600_000
+"""An event may be this much younger, by the store's clock, than the last id that could be made for it."""
 _SEQUENCES = 1 << 12
 
 
@@ -34,8 +36,8 @@ class Snowflakes:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._worker = 0
-        # every worker that this process has been, for `is_own`
-        self._workers: set[int] = set()
+        # workers that this process has been, with the time (ms UTC) from which on events are somebody else's
+        self._former: dict[int, float] = {}
         # the lease's end on the monotonic clock; nothing is made from then on
         self._fence = 0.0
         # the ms that ids are made for now, and the next sequence in it
@@ -46,15 +48,24 @@ class Snowflakes:
         """Lease or renew the worker id. Raises what the store raises; the old lease then simply runs out."""
         asked = self._monotonic()
         worker = await self._store.lease_worker(self._owner, LEASE_MS)
-        self._workers.add(worker)
         if worker != self._worker:
+            if self._fence:
+                left_ms = (self._fence - self._monotonic()) * 1000
+                self._former[self._worker] = self._wall_ms() + left_ms + LATE_MS
+            self._former.pop(worker, None)
             # The next ms: ids keep rising whichever of the two workers has the higher number.
             self._worker, self._ms, self._sequence = worker, self._ms + 1, 0
         self._fence = asked + LEASE_MS / 1000 * 0.8
 
-    def is_own(self, worker: int) -> bool:
-        """Say whether a worker is this process, or was, or is not known."""
-        return worker in self._workers or worker < 0
+    def is_own(self, worker: int, at: int) -> bool:
+        """Say whether this process was a worker when something happened, or whoever it was is not known.
+
+        Args:
+            at: ms UTC by the store's clock. A worker id goes to somebody else once it is over.
+        """
+        if worker < 0 or (worker == self._worker and self._fence > 0):
+            return True
+        return at < self._former.get(worker, 0)
 
     def next(self) -> int:
         """Return one id, greater than all before it from this allocator.

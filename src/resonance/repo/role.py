@@ -44,6 +44,8 @@ class RepoRole:
                 await self._prune()
             except ServiceError as exc:
                 log.warning("housekeeping postponed", error=str(exc))
+            except Exception:
+                log.exception("housekeeping failed; it goes on")
 
     async def _prune(self) -> None:
         """Delete what is old, slice by slice, giving way to others in between."""

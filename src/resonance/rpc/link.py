@@ -197,3 +197,6 @@ class _GrpcConnection(Connection):
                 await self._stream.done_writing()
         except _BROKEN as error:
             log.debug("the link broke", reason=str(error))
+        except Exception:
+            log.exception("frames cannot be written: the link is lost")
+            self._stream.cancel()

@@ -74,16 +74,25 @@ class Leader:
     async def _run(self) -> None:
         while True:
             await self._ask()
+            try:
+                await self._change()
+            except Exception:  # without this task the work would be done by nobody, or by two
+                log.exception("work could not be begun or ended; it is tried again", work=self._name)
             left = self._fence - time.monotonic()
-            if left > 0 and self._work is None:
-                log.info("works alone", work=self._name)
-                self._work = self._make()
-                self._work.start()
-            elif left <= 0 and self._work is not None:
-                log.warning("another process may work now", work=self._name)
-                await self._end()
             pause = self._ttl_s / TRIES
             await asyncio.sleep(min(pause, max(0.0, left)) if self._work is not None else pause)
+
+    async def _change(self) -> None:
+        """Begin the work, or end it, as the lease says."""
+        left = self._fence - time.monotonic()
+        if left > 0 and self._work is None:
+            log.info("works alone", work=self._name)
+            work = self._make()
+            work.start()
+            self._work = work
+        elif left <= 0 and self._work is not None:
+            log.warning("another process may work now", work=self._name)
+            await self._end()
 
     async def _ask(self) -> None:
         """Ask for the lease, or renew it, for no longer than it is good."""

@@ -438,3 +438,18 @@ async def test_a_registry_that_knows_nobody_takes_no_logic_away() -> None:
         async with asyncio.timeout(5):
             while len(only.links) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0)
+
+
+async def test_the_next_logic_is_told_that_it_tells_who_goes() -> None:
+    """Nobody may come or go between the loss of the one that told, and the end of the gateway."""
+    cluster = Cluster(1)
+    logics = {cluster.add("first"), cluster.add("second")}
+    async with running(cluster):
+        await cluster.linked("first", "second")
+        assert await cluster.uplink.open_route(PHONE) is None
+        [told] = [one for one in logics if any(isinstance(frame, RouteDelta) and frame.primary for frame in one.frames)]
+        told.kill()
+        [heir] = logics - {told}
+        delta = await heir.until(lambda frame: isinstance(frame, RouteDelta) and frame.primary)
+    assert isinstance(delta, RouteDelta)
+    assert (delta.opened, delta.closed) == ([], [])

@@ -15,7 +15,7 @@ from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic import presence as module
 from resonance.ports.routes import RouteChange
 from resonance.ports.store import FriendEdge
-from resonance.services.link import RouteDelta
+from resonance.services.link import RouteAck, RouteDelta
 from tests.unit.logic.live import Gateway, Live, caller, route, running
 
 ANN, BOB, CID = route("ann", 1), route("bob", 2), route("cid", 3)
@@ -249,3 +249,22 @@ async def test_nobody_is_said_to_be_gone_while_they_may_be_anywhere(
         assert seen(gateway) == [("bob", True)]
         monkeypatch.setattr(live.routes, "locate", locate)
         await gateway.until(lambda: seen(gateway) == [("bob", True), ("bob", False)])
+
+
+async def test_users_of_a_gateway_that_was_linked_to_others_meanwhile_are_not_gone_for_ever(store: Guarded) -> None:
+    """Others were told that they are gone when its lease ended; only who told them can know, and takes it back."""
+    async with running(store, presence={"offline_delay": SOON}, rpc={"lease": SOON}) as live:
+        ann = await friends(live)
+        gateway = Gateway("g2")
+        await gateway.link(live.hub, [BOB])
+        await ann.until(lambda: seen(ann) == [("bob", True)])
+        gateway.cut()
+        await ann.until(lambda: seen(ann)[-1] == ("bob", False))
+        await gateway.link(live.hub, [BOB, CID], alone=False)
+        await ann.until(lambda: {("bob", True), ("cid", True)} <= set(seen(ann)[2:]))
+        gateway.send(RouteDelta(1, [], [2], primary=True))
+        await ann.until(lambda: seen(ann)[-1] == ("bob", False))
+        gateway.send(RouteDelta(2, [BOB], [], primary=False))
+        gateway.send(RouteDelta(3, [route("zoe", 9)], [], primary=True))
+        await gateway.until(lambda: any(ack.number == 3 for ack in gateway.of(RouteAck)))
+        assert seen(ann)[-1] == ("bob", False), "the other one tells, as long as it lives"

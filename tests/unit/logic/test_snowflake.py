@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resonance.domain.errors import Code, ServiceError
-from resonance.logic.snowflake import EPOCH_MS, LEASE_MS, Snowflakes
+from resonance.logic.snowflake import EPOCH_MS, LATE_MS, LEASE_MS, Snowflakes
 from resonance.ports.store import Store
 
 NOW = EPOCH_MS + 10**10
@@ -120,3 +120,23 @@ async def test_ids_rise_whatever_the_clock_and_the_leases_do(steps: list[tuple[s
         else:
             await ids.renew()
     assert made == sorted(set(made))
+
+
+async def test_a_worker_of_before_is_ones_own_for_what_was_made_as_it() -> None:
+    """Later its id is somebody else's, who pushes by itself."""
+    clocks = Clocks()
+    ids = allocator(clocks, 0, 7, 7, 0)
+    assert not ids.is_own(0, NOW)
+    await ids.renew()
+    assert ids.is_own(0, NOW)
+    clocks.monotonic += LEASE_MS / 1000
+    clocks.wall += LEASE_MS
+    await ids.renew()
+    assert ids.is_own(7, clocks.wall)
+    assert ids.is_own(0, NOW), "what it committed before it lost its lease may not be pushed yet"
+    assert ids.is_own(0, clocks.wall), "a commit may end after the lease"
+    await ids.renew()
+    assert not ids.is_own(0, clocks.wall + LATE_MS)
+    await ids.renew()
+    assert ids.is_own(0, clocks.wall + LATE_MS)
+    assert ids.is_own(-1, clocks.wall + LATE_MS)

@@ -6,8 +6,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from resonance.config.sources import Found, read_yaml
 from resonance.ports.live import LiveSource
+
+log = structlog.get_logger(__name__)
 
 Stamp = tuple[int, int, int] | None
 
@@ -39,7 +43,10 @@ class FileLive(LiveSource):
     async def _run(self, on_change: Callable[[Found], None]) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            self._look(on_change)
+            try:
+                self._look(on_change)
+            except Exception:  # it was looked at: the next change is told
+                log.exception("live configuration could not be taken over", path=str(self._path))
 
     def _look(self, on_change: Callable[[Found], None]) -> None:
         stamp = self._current()

@@ -88,16 +88,18 @@ class Relay:
         backoff = BACKOFF_S
         while True:
             try:
-                await self._begin()
-                while True:
-                    await self._turn()
-                    backoff = BACKOFF_S
+                try:
+                    await self._begin()
+                    while True:
+                        await self._turn()
+                        backoff = BACKOFF_S
+                finally:
+                    await self._drop_publisher()
             except Exception as exc:  # whatever it is: derived work must not stop for good
                 if isinstance(exc, ServiceError) and exc.code.value.retry:
                     log.warning("relay waits", error=str(exc))
                 else:
                     log.exception("relay failed")
-            await self._drop_publisher()
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, BACKOFF_MOST_S)
 

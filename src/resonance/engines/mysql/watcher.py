@@ -51,4 +51,7 @@ class Watcher:
             except ServiceError as error:
                 log.warning("the outbox watcher cannot look", error=str(error))
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                log.exception("the outbox watcher failed; it goes on")
+                await asyncio.sleep(RETRY_S)
             await asyncio.sleep(POLL_S)

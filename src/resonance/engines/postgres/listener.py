@@ -44,6 +44,8 @@ class Listener:
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("the outbox listener lost its connection", error=str(error))
+            except Exception:
+                log.exception("the outbox listener failed; it begins anew")
             await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:

@@ -112,7 +112,10 @@ class RedisClient:
     async def _keep_probing(self) -> None:
         while True:
             await asyncio.sleep(PROBE_S)
-            await self.probe()
+            try:
+                await self.probe()
+            except Exception:  # without this task Redis would stay lost
+                log.exception("redis could not be asked; it is tried again")
 
     async def close(self) -> None:
         """Close the connections."""
