@@ -218,6 +218,7 @@ class Sink:
     """A sink of answers, which fails for the first."""
 
     gateway = "g"
+    way = None
 
     def __init__(self, answered: Flaky) -> None:
         self._answered = answered

@@ -64,6 +64,9 @@ class Owner(Protocol):
     def answered(self, answers: list[SendAnswer]) -> None:
         """Messages are answered, each for the first time."""
 
+    def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
+        """Messages are refused; they are among those answered next."""
+
     def announced(self, link: LogicLink, connections: Sequence[int], refused: Sequence[RouteRefusal]) -> None:
         """Logic knows these connections now, and will not have some of them."""
 
@@ -291,6 +294,9 @@ class LogicLink:
     def _on_answers(self, answers: list[SendAnswer]) -> None:
         """Hand on each answer once: a message sent again may be answered twice."""
         unanswered = self.unanswered
+        refusals = [(unanswered[answer.ref], answer) for answer in answers if answer.code and answer.ref in unanswered]
+        if refusals:
+            self._owner.turned_down(refusals)
         fresh = [answer for answer in answers if unanswered.pop(answer.ref, None) is not None]
         self._owner.answered(fresh)
 
@@ -311,6 +317,12 @@ class LogicLink:
 
 def unsendable(item: SendItem) -> SendAnswer:
     """Return the refusal of an item that no packet carries; its key is told as far as one can."""
+    text = "a field holds half a surrogate pair, which is no character, or a number over 64 bits"
+    return turned_down(item, ServiceError(Code.INVALID_ARGUMENT, text))
+
+
+def turned_down(item: SendItem, error: ServiceError) -> SendAnswer:
+    """Return a refusal of this gateway's own."""
     return SendAnswer(
         item.ref,
         item.connection,
@@ -320,6 +332,6 @@ def unsendable(item: SendItem) -> SendAnswer:
         created_at=0,
         conversation_id="",
         client_msg_id=item.client_msg_id.encode(errors="replace").decode(),
-        code=Code.INVALID_ARGUMENT.text,
-        error="a field holds half a surrogate pair, which is no character, or a number over 64 bits",
+        code=error.code.text,
+        error=error.message,
     )

@@ -33,6 +33,9 @@ class QueueOwner(Protocol):
     def answered(self, answers: list[SendAnswer]) -> None:
         """Messages are answered, each for the first time."""
 
+    def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
+        """Messages are refused; they are among those answered next."""
+
     def arrived(self, link: int, frame: DownFrame) -> None:
         """Logic sent a frame for the link of this number."""
 
@@ -134,6 +137,10 @@ class QueuedMessages:
 
     def _answer(self, answers: Sequence[SendAnswer]) -> None:
         """Hand on each answer once: what logic took twice it answers twice."""
-        fresh = [answer for answer in answers if self._unanswered.pop(answer.ref, None) is not None]
+        unanswered = self._unanswered
+        refusals = [(unanswered[answer.ref], answer) for answer in answers if answer.code and answer.ref in unanswered]
+        if refusals:
+            self._owner.turned_down(refusals)
+        fresh = [answer for answer in answers if unanswered.pop(answer.ref, None) is not None]
         if fresh:
             self._owner.answered(fresh)

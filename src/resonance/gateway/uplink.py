@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import attrgetter
 
 import structlog
@@ -20,9 +21,11 @@ import structlog
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError
+from resonance.domain.fences import behind
 from resonance.domain.model import Route, SendAnswer, SendItem
 from resonance.gateway.announcements import Announcements
-from resonance.gateway.logic_link import RETRY_MOST_S, LogicLink
+from resonance.gateway.logic_link import RETRY_MOST_S, LogicLink, turned_down
+from resonance.gateway.order import SendingOrder
 from resonance.gateway.queued import QueuedMessages
 from resonance.gateway.seams import Downlink
 from resonance.gateway.spread import Spread
@@ -72,6 +75,7 @@ class GatewayUplink:
         self._links: dict[str, LogicLink] = {}  # by instance
         self._announcements = Announcements(lambda: self._links.values(), settings.deadline)
         self._spread = Spread()
+        self._order = SendingOrder(time.monotonic)
         self._queue: QueuedMessages | None = None
         if queue is not None:
             self._queue = QueuedMessages(lambda: queue(gateway_id, self.epoch), self.epoch, self)
@@ -184,13 +188,20 @@ class GatewayUplink:
         extra: str,
         trace: str,
     ) -> int:
-        """Queue one message for the batch of this tick and return its ref. Raises BUSY when too many wait."""
-        if self._pending >= self._settings.window or self._closing:
-            raise ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
+        """Queue one message for the batch of this tick and return its ref.
+
+        Raises:
+            ServiceError: BUSY when too many wait, or when an earlier one was refused and has to come again first.
+        """
         ref = self._next_ref
+        item = SendItem(ref, connection, sender, client_msg_id, conversation_id, to_user, kind, content, extra, trace)
+        self._order.check(item)
+        if self._pending >= self._settings.window or self._closing:
+            busy = ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
+            self._order.put_up(item, busy)
+            raise busy
         self._next_ref = ref + 1
         self._pending += 1
-        item = SendItem(ref, connection, sender, client_msg_id, conversation_id, to_user, kind, content, extra, trace)
         self._unsent.append(item)
         if not self._flushing:
             self._flushing = True
@@ -216,11 +227,26 @@ class GatewayUplink:
     def answered(self, answers: list[SendAnswer]) -> None:
         """Hand answers to their connections."""
         self._spread.answered(answers)
+        self._order.answered(answers)
         self._pending -= len(answers)
         metrics.uplink_unanswered.set(self._pending)
         self._downlink.answers(answers)
         if self._drained is not None and not self._pending and not self._drained.done():
             self._drained.set_result(None)
+
+    def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
+        """Take note of refusals, before they are handed on."""
+        on_their_way = chain(*(link.unanswered.values() for link in self._links.values()), self._unsent)
+        self._order.refused(refusals, on_their_way)
+
+    def _send_again(self, items: Sequence[SendItem]) -> None:
+        """Send what will not be answered where it went, before what came later; what would overtake a refused message
+        is refused, as it would have been there.
+        """
+        again, held = self._order.divide([*items, *self._unsent])
+        self._unsent = sorted(again, key=_ref)
+        if held:
+            self.answered([turned_down(item, behind()) for item in held])
 
     # ------------------------------------------------------------ routes
 
@@ -286,7 +312,7 @@ class GatewayUplink:
 
     def lost(self, link: LogicLink) -> None:
         """A link is lost: what was on its way goes another one, and what may not have been pushed is asked for."""
-        self._unsent = sorted((*link.take_unanswered(), *self._unsent), key=_ref)
+        self._send_again(link.take_unanswered())
         self._announcements.lost(link)
         if self._closing:
             return

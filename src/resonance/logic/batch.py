@@ -39,6 +39,13 @@ class AnswerSink(Protocol):
 
     gateway: str
 
+    @property
+    def way(self) -> object:
+        """Equal for all batches that came by it: the order behind a refusal is kept within one.
+
+        After a link was lost the gateway keeps in order what goes another way.
+        """
+
     def answer(self, answers: list[SendAnswer]) -> None:
         """Take answers, in the order in which their items were put."""
 

@@ -169,6 +169,7 @@ class GatewaySession(LinkSession):
 
     def __init__(self, hub: LinkHub, send: Callable[[DownFrame], None], end: Callable[[], None]) -> None:
         self.gateway = ""
+        self.way = object()
         self._hub = hub
         self._send: Callable[[DownFrame], None] | None = send
         self._end = end

@@ -21,6 +21,7 @@ class _Waiter:
     """An answer sink for one message of a door that waits for its answer."""
 
     gateway = ""
+    way = None
 
     def __init__(self) -> None:
         self.answered: asyncio.Future[SendAnswer] = asyncio.get_running_loop().create_future()

@@ -19,13 +19,13 @@ from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
 from resonance.domain.errors import Code, ServiceError, no_conversation
+from resonance.domain.fences import Fences, Place, behind, keeps_order, place_of
 from resonance.domain.ids import OPEN_CONVERSATION, UserId, check_handle, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
 from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
 from resonance.logic.delivery import LiveDelivery
-from resonance.logic.fences import Fences, Place, behind, keeps_order, place_of
 from resonance.logic.first_contact import check_first_contact
 from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
@@ -95,7 +95,7 @@ class Pipeline:
             busy = ServiceError(Code.BUSY)
             rest = items[max(room, 0) :]
             for item in rest:
-                self._fences.put_up(sink.gateway, item, busy)
+                self._fences.put_up(sink.way, item, busy)
             sink.answer([refused(item, item.conversation_id, busy) for item in rest])
             items = items[: max(room, 0)]
         self._queue.extend([(sink, item) for item in items])
@@ -143,7 +143,7 @@ class Pipeline:
                 log.exception("batch failed", items=len(queued))
                 batch.refuse_rest(ServiceError(Code.INTERNAL))
         for index, refusal in sorted(batch.refusals.items()):
-            self._fences.put_up(batch.sinks[index].gateway, batch.items[index], refusal)
+            self._fences.put_up(batch.sinks[index].way, batch.items[index], refusal)
         batch.send_answers()
         batch.write_down()
         for outcome, count in batch.outcomes().items():
@@ -223,7 +223,7 @@ class Pipeline:
             _, _, sender, key, _, _, kind, content, extra, _ = item
             try:
                 if fences is not None:
-                    fences.pass_or_refuse(batch.sinks[index].gateway, item)
+                    fences.pass_or_refuse(batch.sinks[index].way, item)
                 cached = states.get(conversations[index]) or await self._first_contact(item, states)
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
                     forbidden.append(index)
@@ -308,11 +308,11 @@ def _in_order(batch: Batch, allowed: list[Checked]) -> list[Checked]:
     first: dict[Place, int] = {}
     for index, refusal in sorted(batch.refusals.items()):
         if keeps_order(batch.items[index], refusal):
-            first.setdefault(place_of(batch.sinks[index].gateway, batch.items[index]), index)
+            first.setdefault(place_of(batch.sinks[index].way, batch.items[index]), index)
     rest = []
     for checked in allowed:
         index = checked[0]
-        if first.get(place_of(batch.sinks[index].gateway, batch.items[index]), index) < index:
+        if first.get(place_of(batch.sinks[index].way, batch.items[index]), index) < index:
             batch.refusals[index] = behind()
         else:
             rest.append(checked)

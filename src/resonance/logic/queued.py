@@ -287,6 +287,7 @@ class _Way:
 
     def __init__(self, gateway: str, epoch: int, taken: _Taken) -> None:
         self.gateway = gateway
+        self.way = (gateway, epoch)
         self._epoch = epoch
         self._taken = taken
 

@@ -13,6 +13,7 @@ import pytest
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Route, SendAnswer, SendItem
+from resonance.gateway.logic_link import turned_down
 from resonance.gateway.uplink import GatewayUplink
 from resonance.ports.registry import Instance, Watch
 from resonance.rpc.connector import Connection, Connector, Logics
@@ -63,6 +64,8 @@ class Logic(Connector):
         self.frames: list[UpFrame] = []
         self.heard = asyncio.Event()
         self.conversations: set[str] = set()
+        self.refusing = False
+        self.most: int | None = None  # messages of a frame that it answers; it never comes to the others
         self.running = asyncio.Event()  # cleared while it hangs
         self.running.set()
         self.links: list[Link] = []
@@ -127,11 +130,16 @@ class Link(Connection):
         if isinstance(frame, Hello):
             self._down(Welcome("store", 10, False, []))
         elif isinstance(frame, SendBatch):
-            self._down(AnswerBatch([self._store(item) for item in frame.items]))
+            self._down(AnswerBatch([self._decide(item) for item in frame.items[: self.logic.most]]))
         elif isinstance(frame, RouteDelta):
             self._down(RouteAck(frame.number, []))
         elif isinstance(frame, Missed):
             self._down(CaughtUp(frame.number))
+
+    def _decide(self, item: SendItem) -> SendAnswer:
+        if self.logic.refusing:
+            return turned_down(item, ServiceError(Code.BUSY))
+        return self._store(item)
 
     def _store(self, item: SendItem) -> SendAnswer:
         seq = self.logic.store.append(item)
@@ -294,6 +302,37 @@ async def test_what_a_dead_logic_had_goes_to_another_at_once() -> None:
         missed = await second.until(lambda frame: isinstance(frame, Missed))
     cluster.check()
     assert missed == Missed(1, 10, signals=True)
+
+
+async def test_what_followed_a_refused_message_does_not_overtake_it_on_another_link() -> None:
+    """The logic that refused it would have kept back the others, and is gone before it could."""
+    cluster = Cluster(1)
+    old = cluster.add("old")
+    cluster.add("new")
+    async with running(cluster):
+        await cluster.linked("old", "new")
+        cluster.watch.set([Instance("logic", "old", ""), Instance("logic", "new", "", draining=True)])
+        await asyncio.sleep(0)
+        old.refusing, old.most = True, 1
+        for _ in range(3):
+            cluster.send("c")
+        await old.until(lambda frame: isinstance(frame, SendBatch))
+        async with asyncio.timeout(5):
+            while not cluster.collector.answered:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert [answer.code for answer in cluster.collector.answered] == ["busy"]
+        old.kill()
+        await cluster.drained()
+        assert [answer.code for answer in cluster.collector.answered] == ["busy"] * 3
+        with pytest.raises(ServiceError, match="send that one again first"):
+            cluster.send("c")
+        cluster.sent["d"] = []
+        cluster.send("d")
+        sent, cluster.sent["c"] = cluster.sent["c"], []
+        for _ in sent:
+            cluster.send("c")
+        await cluster.drained()
+    assert cluster.store.log == {"c": sent, "d": ["d-0"]}
 
 
 async def test_a_draining_logic_gets_nothing_new() -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
+from resonance.domain.fences import LIFE_S, Fences
 from resonance.domain.ids import SERVER_KEY_MARK
 from resonance.domain.model import AppendOutcome, NewEntry, SendItem
 from resonance.engines.sqlite.store import SqliteStore
-from resonance.logic.fences import LIFE_S, Fences
 from resonance.services.link import AnswerBatch, SendBatch
 from tests.unit.logic.live import Gateway, Live, route, running, text
 

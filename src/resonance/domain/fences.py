@@ -19,8 +19,8 @@ LIFE_S = 10.0
 CAPACITY = 16_384
 """Fences that stand at once; the oldest falls for a new one."""
 
-Place = tuple[str, int, str]
-"""Gateway, connection, and the conversation (or the recipient) that messages go to."""
+Place = tuple[object, int, str]
+"""The way that messages come by, the connection, and the conversation (or the recipient) that they go to."""
 
 
 class _Fence(NamedTuple):
@@ -39,13 +39,13 @@ class Fences:
     def __bool__(self) -> bool:
         return bool(self._standing)
 
-    def pass_or_refuse(self, gateway: str, item: SendItem) -> None:
+    def pass_or_refuse(self, way: object, item: SendItem) -> None:
         """Let a message pass, and take the fence down for the one that it waits for.
 
         Raises:
             ServiceError: BUSY for a message that would overtake.
         """
-        place = place_of(gateway, item)
+        place = place_of(way, item)
         fence = self._standing.get(place)
         if fence is None:
             return
@@ -53,19 +53,22 @@ class Fences:
             raise behind()
         del self._standing[place]
 
-    def put_up(self, gateway: str, item: SendItem, refusal: ServiceError) -> None:
-        """Keep back what follows a message of a connection that was refused for now; the first refusal counts."""
-        place = place_of(gateway, item)
+    def put_up(self, way: object, item: SendItem, refusal: ServiceError) -> bool:
+        """Keep back what follows a message of a connection that was refused for now; return whether that is new: the
+        first refusal counts.
+        """
+        place = place_of(way, item)
         if not keeps_order(item, refusal) or place in self._standing:
-            return
+            return False
         self._standing[place] = _Fence(item.client_msg_id, self._clock() + LIFE_S)
         if len(self._standing) > CAPACITY:
             self._standing.popitem(last=False)
+        return True
 
 
-def place_of(gateway: str, item: SendItem) -> Place:
+def place_of(way: object, item: SendItem) -> Place:
     """Return what the order of a message is kept within."""
-    return gateway, item.connection, item.conversation_id or item.to_user
+    return way, item.connection, item.conversation_id or item.to_user
 
 
 def keeps_order(item: SendItem, refusal: ServiceError) -> bool:
