@@ -28,6 +28,7 @@ _OPTIONS = (
     *COMMON_OPTIONS,
     ("grpc.so_reuseport", 0),  # two servers on one port would share its connections unseen
     ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+    ("grpc.keepalive_permit_without_calls", 1),  # else an idle client's keepalive is answered with "too many pings"
 )
 _UNHURRIED_S = 86_400.0
 """Grace for calls while nobody has called `terminate`."""
