@@ -28,6 +28,7 @@ RETRY_S = 0.05
 IN_FLIGHT = 4
 ACKS_S = 60
 SEEN_S = 30
+GRACE_S = 0.5
 
 LOST = (OSError, http.client.HTTPException, websockets.WebSocketException, AssertionError, TimeoutError, HttpError)
 """What a connection or a request can end in while parts of the server are dead."""
@@ -200,7 +201,10 @@ class Talker:
                 return
 
     async def wait_seen(self, head: int) -> None:
-        """Wait until it knows every entry up to `head`, without reconnecting: by pushes, gaps and hints alone."""
+        """Wait until it knows every entry up to `head`, without reconnecting: by pushes, gaps and hints alone.
+
+        A gap is also what its own acks leave open, once the pushes before them have had their time.
+        """
         deadline = asyncio.get_running_loop().time() + SEEN_S
         while len(self.seen) < head:
             if self._pull_wanted:
@@ -208,8 +212,11 @@ class Talker:
                 continue
             self.news.clear()
             try:
-                await asyncio.wait_for(self.news.wait(), deadline - asyncio.get_running_loop().time())
+                await asyncio.wait_for(self.news.wait(), GRACE_S)
             except TimeoutError:
+                self._pull_wanted = self._has_gap()
+                if self._pull_wanted or asyncio.get_running_loop().time() < deadline:
+                    continue
                 missing = sorted(set(range(1, head + 1)) - self.seen.keys())
                 raise AssertionError(
                     f"{self.user.name} was never told of {missing} of {head} on connection {self.connections} "
