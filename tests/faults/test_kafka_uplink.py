@@ -12,7 +12,7 @@ from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
 from tests.engines.kafka import KafkaServer, kafka_server
 from tests.faults.talkers import finish, reader, talk_through
-from tests.faults.test_kill import LINK, ROUNDS, start_talking
+from tests.faults.test_kill import LINK, SOAK, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -37,6 +37,10 @@ def over_kafka(broker: KafkaServer, folder: Path) -> dict[str, str]:
     }
 
 
+ROUNDS = 5 if SOAK else 2
+OUTAGE_S = 30.0 if SOAK else 0.0
+"""How long Kafka is away."""
+
 CASES = [
     ("serve", "serve"),
     ("split", "gateway"),
@@ -54,6 +58,7 @@ async def test_a_kill_loses_nothing(topology: str, victim: str, broker: KafkaSer
     async def kill() -> None:
         if victim == "broker":
             await asyncio.to_thread(broker.crash)
+            await asyncio.sleep(OUTAGE_S)
             await asyncio.to_thread(broker.start)
         else:
             await deployment.kill_and_restart(victim)
