@@ -1,7 +1,7 @@
 """`make bench ENGINE=…`: the benchmark over engines that it starts, with their CPU beside the server's.
 
 postgres and mysql are one process of ours over the database server; cluster is a gateway, a logic and a task, each on
-its own, on PostgreSQL and etcd.
+its own, on PostgreSQL and etcd. move measures `resonance migrate-store` (`scripts/move.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripts.cluster import Processes, settings_of
+from scripts.move import MESSAGES, move
 from tests.engines.etcd import etcd_server
 from tests.engines.mariadb import mariadb_server
 from tests.engines.postgres import postgres_server
@@ -85,7 +86,9 @@ def main() -> int:
     if engine == "cluster":
         with tempfile.TemporaryDirectory(prefix="resonance-bench-") as folder:
             return asyncio.run(cluster(arguments, Path(folder)))
-    sys.stderr.write(f"ENGINE is {engine!r}: choose from postgres, mysql and cluster, or leave it out\n")
+    if engine == "move":
+        return move(int(arguments[0]) if arguments else MESSAGES)
+    sys.stderr.write(f"ENGINE is {engine!r}: choose from postgres, mysql, cluster and move, or leave it out\n")
     return 2
 
 
