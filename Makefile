@@ -48,7 +48,7 @@ proto: $(VENV)/.run ## generate code from the contracts in proto/
 cluster: dev ## run a local cluster on real engines until Ctrl-C (ARGS="--repo remote --logics 3"; needs make engines)
 	@$(BIN)/python scripts/cluster.py $(ARGS)
 
-bench: $(VENV)/.run proto ## measure the server (ARGS: see resonance bench --help; ENGINE=postgres|mysql|cluster: over real engines; ENGINE=move: migrate-store)
+bench: $(VENV)/.run proto ## measure the server (ARGS: see resonance bench --help; ENGINE=postgres|mysql|kafka|cluster: over real engines; ENGINE=move: migrate-store)
 	@if [ -z "$(ENGINE)" ]; then $(BIN)/resonance bench $(ARGS); else $(MAKE) -s dev && $(BIN)/python scripts/bench.py $(ENGINE) $(ARGS); fi
 
 soak: dev ## run the long matrices: faults and properties with many more rounds

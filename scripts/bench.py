@@ -1,6 +1,7 @@
 """`make bench ENGINE=…`: the benchmark over engines that it starts, with their CPU beside the server's.
 
-postgres and mysql are one process of ours over the database server; cluster is a gateway, a logic and a task, each on
+postgres and mysql are one process of ours over the database server, kafka is one whose messages take the way over
+Kafka (`uplink: kafka`), on the embedded store; cluster is a gateway, a logic and a task, each on
 its own, on PostgreSQL and etcd. move measures `resonance migrate-store` (`scripts/move.py`).
 """
 
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from scripts.cluster import Processes, settings_of
 from scripts.move import MESSAGES, move
 from tests.engines.etcd import etcd_server
+from tests.engines.kafka import kafka_server
 from tests.engines.mariadb import mariadb_server
 from tests.engines.postgres import postgres_server
 
@@ -41,6 +43,13 @@ def served(kind: str, arguments: list[str]) -> int:
     """Measure one process over a database server."""
     with postgres_server() if kind == "postgres" else mariadb_server() as server:
         places = {"RESONANCE_STORE__KIND": kind, "RESONANCE_STORE__URL": server.url()}
+        return bench([*arguments, "--engine-pid", str(server.pid)], places)
+
+
+def queued(arguments: list[str]) -> int:
+    """Measure one process whose messages take the way over Kafka, on the embedded store."""
+    with kafka_server() as server:
+        places = {"RESONANCE_UPLINK": "kafka", "RESONANCE_KAFKA__BROKERS": server.address}
         return bench([*arguments, "--engine-pid", str(server.pid)], places)
 
 
@@ -83,12 +92,14 @@ def main() -> int:
     engine, *arguments = sys.argv[1:] or [""]
     if engine in {"postgres", "mysql"}:
         return served(engine, arguments)
+    if engine == "kafka":
+        return queued(arguments)
     if engine == "cluster":
         with tempfile.TemporaryDirectory(prefix="resonance-bench-") as folder:
             return asyncio.run(cluster(arguments, Path(folder)))
     if engine == "move":
         return move(int(arguments[0]) if arguments else MESSAGES)
-    sys.stderr.write(f"ENGINE is {engine!r}: choose from postgres, mysql, cluster and move, or leave it out\n")
+    sys.stderr.write(f"ENGINE is {engine!r}: choose from postgres, mysql, kafka, cluster and move, or leave it out\n")
     return 2
 
 

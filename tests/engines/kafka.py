@@ -84,6 +84,12 @@ class KafkaServer:
             return False
         return True
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def _java(self, *arguments: str) -> list[str]:
         return [*_JAVA, "-cp", f"{JARS}/*", *arguments]
 
