@@ -498,7 +498,7 @@ class RoutesConfig(Section):
 
 
 class CountersConfig(Section):
-    """Where failed logins and registrations are counted."""
+    """Where failed logins, registrations and users' messages (for their rates) are counted."""
 
     kind: Literal["memory", "redis"] = "memory"
     """memory: each logic counts by itself; redis: all of them together."""

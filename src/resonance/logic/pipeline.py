@@ -70,6 +70,11 @@ class Pipeline:
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
 
+    @property
+    def rates(self) -> dict[str, TokenBuckets]:
+        """The buckets that senders' tokens come from, by kind: other logics may share them (`logic.rates`)."""
+        return {"messages": self._buckets, "open": self._open_buckets}
+
     # ------------------------------------------------------------ life
 
     def start(self) -> None:

@@ -24,6 +24,7 @@ from resonance.logic.passwords import Passwords
 from resonance.logic.pipeline import Pipeline
 from resonance.logic.presence import PresenceTracker
 from resonance.logic.queued import LogicQueue
+from resonance.logic.rates import share_rates
 from resonance.logic.snowflake import LEASE_MS, Snowflakes
 from resonance.logic.states import States
 from resonance.logic.tokens import Signer
@@ -71,6 +72,7 @@ class LogicRole:
         self._queue = queue
         self._settings = settings
         self._routes = routes
+        self._counters = counters
         self._links = Links()
         self._states = States(store)
         self._ids = Snowflakes(store, f"logic-{settings.service.instance}-{secrets.token_hex(8)}")
@@ -136,6 +138,9 @@ class LogicRole:
             asyncio.create_task(self._renew_lease(), name="lease"),
             asyncio.create_task(self._tend_routes(), name="routes"),
         ]
+        if self._counters.shared:
+            rates = share_rates(self._counters, self._pipeline.rates)
+            self._housekeeping.append(asyncio.create_task(rates, name="rates"))
 
     async def close(self) -> None:
         """Stop accepting messages, commit and answer what is queued, end the links."""
