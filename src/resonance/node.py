@@ -29,6 +29,7 @@ from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
+from resonance.ports.cache import Cache
 from resonance.ports.counters import Counters
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
@@ -241,7 +242,8 @@ class Node:
         from resonance.logic.role import LogicRole
 
         routes, counters = await self._make_routes(), await self._make_counters()
-        return LogicRole(store, routes, counters, self._settings, self._secret(), logic_queue(self._settings))
+        queue, cache = logic_queue(self._settings), await self._make_cache()
+        return LogicRole(store, routes, counters, self._settings, self._secret(), queue, cache)
 
     async def _make_routes(self) -> Routes:
         """Return the table of live routes.
@@ -267,6 +269,19 @@ class Node:
         from resonance.engines.redis.counters import RedisCounters
 
         return RedisCounters(client, MemoryCounters())
+
+    async def _make_cache(self) -> Cache | None:
+        config = self._settings.cache
+        if config.kind == "none":
+            return None
+        if config.kind == "memory":
+            from resonance.engines.memory.cache import MemoryCache
+
+            return MemoryCache(config.entries_ttl, config.profile_ttl)
+        client = await self._redis()
+        from resonance.engines.redis.cache import RedisCache
+
+        return RedisCache(client, config.entries_ttl, config.profile_ttl)
 
     async def _redis(self) -> RedisClient:
         """Return the way to Redis, which need not be there.

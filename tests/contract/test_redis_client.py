@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -72,6 +73,22 @@ async def test_a_redis_that_hangs_is_waited_for_once() -> None:
         server.thaw()
         assert await client.probe()
         assert await client.call(script, ["again"]) == "again"
+        await client.close()
+
+
+async def test_a_restart_is_noticed_once_whatever_the_connections() -> None:
+    """All of them are dead afterwards, not only the one that noticed."""
+    with redis_server() as server:
+        client = RedisClient(RedisConfig(url=server.url))
+        script = client.script(ECHO)
+        await asyncio.gather(*(client.call(script, ["first"]) for _ in range(6)))
+        _restart(server)
+        with pytest.raises(Gone):
+            await client.call(script, ["lost"])
+        assert await client.probe()
+        for _ in range(2):
+            await asyncio.gather(*(client.call(script, ["again"]) for _ in range(6)))
+        assert client.losses == 1
         await client.close()
 
 

@@ -498,10 +498,21 @@ class RoutesConfig(Section):
 
 
 class CountersConfig(Section):
-    """Where failed logins and registrations are counted."""
+    """Where failed logins, registrations and users' messages (for their rates) are counted."""
 
     kind: Literal["memory", "redis"] = "memory"
     """memory: each logic counts by itself; redis: all of them together."""
+
+
+class CacheConfig(Section):
+    """Copies of what is read often: newest messages of conversations that are read a lot, and profiles."""
+
+    kind: Literal["none", "memory", "redis"] = "none"
+    """none: everything is read from the store; memory: each logic has copies of its own; redis: all share them."""
+    entries_ttl: Span = 600
+    """How long a conversation's newest messages stay after the last of them came."""
+    profile_ttl: Span = 10
+    """How long a profile stays: so old it may be shown after a change of which the cache could not be told."""
 
 
 class RegistryConfig(Section):
@@ -556,6 +567,7 @@ class Settings(Section):
     redis: RedisConfig = RedisConfig()
     routes: RoutesConfig = RoutesConfig()
     counters: CountersConfig = CountersConfig()
+    cache: CacheConfig = CacheConfig()
     live: LiveConfig = LiveConfig()
     uplink: Literal["stream", "kafka"] = "stream"
     """How clients' messages get from gateways to logic, and answers and pushes back: stream (a link to every logic), or

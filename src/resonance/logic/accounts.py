@@ -10,6 +10,7 @@ from resonance.domain.model import Caller, Device, DeviceState, PresenceState, P
 from resonance.logic import checks
 from resonance.logic.devices import Devices
 from resonance.logic.logins import Logins
+from resonance.logic.lookups import Lookups
 from resonance.logic.membership import visible_presence
 from resonance.logic.passwords import Passwords
 from resonance.logic.seams import Clock, PresenceView
@@ -36,8 +37,10 @@ class AccountsLogic(Accounts):
         passwords: Passwords,
         presence: PresenceView,
         clock: Clock,
+        lookups: Lookups | None = None,
     ) -> None:
         self._store = store
+        self._lookups = lookups or Lookups(store)
         self._logins = logins
         self._devices = devices
         self._signer = signer
@@ -107,7 +110,9 @@ class AccountsLogic(Accounts):
         if target == caller.user_id:
             raise invalid("user_id", "admins cannot disable themselves")
         status = UserStatus.DISABLED if disabled else UserStatus.ACTIVE
-        await self._devices.ended(await self._store.set_user_status(target, status))
+        closed = await self._store.set_user_status(target, status)
+        await self._lookups.changed(target)
+        await self._devices.ended(closed)
 
     async def create_invitation(self, caller: Caller, uses: int, ttl_s: int) -> str:
         await self._require_admin(caller)
@@ -123,8 +128,11 @@ class AccountsLogic(Accounts):
 
     # ------------------------------------------------------------ profiles (open to everybody who has an account)
 
-    async def user(self, caller: Caller, user_id: str) -> User:  # noqa: ARG002
-        found = await self._store.users([check_handle(user_id)])
+    async def user(self, caller: Caller, user_id: str) -> User:
+        wanted = [check_handle(user_id)]
+        # of callers something may be decided, and they know what they have changed: no copy stands for them
+        own = user_id == caller.user_id
+        found = await (self._store.users(wanted) if own else self._lookups.profiles(wanted))
         if not found:
             raise ServiceError(Code.USER_NOT_FOUND, f"there is no user {user_id}", field="user_id")
         return found[0]
@@ -132,7 +140,7 @@ class AccountsLogic(Accounts):
     async def users(self, caller: Caller, user_ids: Sequence[str]) -> list[User]:  # noqa: ARG002
         checks.check_count(user_ids, "user_ids", MAX_USERS)
         wanted = checks.check_handles(user_ids, "user_ids")
-        found = {user.id: user for user in await self._store.users(wanted)}
+        found = {user.id: user for user in await self._lookups.profiles(wanted)}
         return [found[user_id] for user_id in wanted if user_id in found]
 
     async def search(self, caller: Caller, query: str, limit: int) -> list[User]:  # noqa: ARG002
@@ -146,7 +154,9 @@ class AccountsLogic(Accounts):
             avatar=None if avatar is None else checks.check_avatar(avatar),
             extra=None if extra is None else checks.check_profile_extra(extra),
         )
-        return await self._store.update_user(caller.user_id, checked)
+        changed = await self._store.update_user(caller.user_id, checked)
+        await self._lookups.changed(caller.user_id)
+        return changed
 
     async def presence(self, caller: Caller, user_ids: Sequence[str]) -> list[PresenceState]:
         checks.check_count(user_ids, "user_ids", MAX_PRESENCE)

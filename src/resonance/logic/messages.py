@@ -10,6 +10,7 @@ from resonance.domain.rights import active_member
 from resonance.domain.signals import Typing
 from resonance.logic.census import Census
 from resonance.logic.delivery import LiveDelivery
+from resonance.logic.lookups import Lookups
 from resonance.logic.pipeline import Pipeline
 from resonance.logic.reading import Reading
 from resonance.logic.seams import StateCache
@@ -36,9 +37,15 @@ class MessageService(Reading):
     """Everything of `services.messages.Messages`."""
 
     def __init__(
-        self, store: Store, pipeline: Pipeline, delivery: LiveDelivery, states: StateCache, census: Census
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        delivery: LiveDelivery,
+        states: StateCache,
+        census: Census,
+        lookups: Lookups | None = None,
     ) -> None:
-        super().__init__(store, census)
+        super().__init__(store, census, lookups)
         self._pipeline = pipeline
         self._delivery = delivery
         self._states = states

@@ -27,6 +27,7 @@ from resonance.domain.rights import Action
 from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
 from resonance.logic.delivery import LiveDelivery
 from resonance.logic.first_contact import check_first_contact
+from resonance.logic.lookups import Lookups
 from resonance.logic.seams import Clock
 from resonance.logic.snowflake import Snowflakes
 from resonance.logic.states import CachedState, States
@@ -53,8 +54,10 @@ class Pipeline:
         settings: MessagesConfig,
         friends: FriendsConfig,
         clock: Clock,
+        lookups: Lookups | None = None,
     ) -> None:
         self._store = store
+        self._lookups = lookups or Lookups(store)
         self._states = states
         self._ids = ids
         self._delivery = delivery
@@ -69,6 +72,11 @@ class Pipeline:
         self._filled = asyncio.Event()
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
+
+    @property
+    def rates(self) -> dict[str, TokenBuckets]:
+        """The buckets that senders' tokens come from, by kind: other logics may share them (`logic.rates`)."""
+        return {"messages": self._buckets, "open": self._open_buckets}
 
     # ------------------------------------------------------------ life
 
@@ -149,6 +157,8 @@ class Pipeline:
         for outcome, count in batch.outcomes().items():
             metrics.logic_messages.labels(outcome).inc(count)
         if batch.committed:
+            for cached, there in batch.committed.items():
+                self._lookups.committed(cached.id, there.entries)
             await self._push(batch)
 
     async def _push(self, batch: Batch) -> None:

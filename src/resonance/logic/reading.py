@@ -10,6 +10,7 @@ from resonance.domain.model import Caller, EntryPage, InboxPage, Reader, ReadSta
 from resonance.domain.windows import sees
 from resonance.logic import checks
 from resonance.logic.census import Census
+from resonance.logic.lookups import Lookups
 from resonance.logic.membership import present_view
 from resonance.ports.store import Store
 from resonance.services.messages import Messages
@@ -25,9 +26,10 @@ MAX_INBOX = 500
 class Reading(Messages):
     """The reading half of `Messages`: whoever extends it adds sending and typing."""
 
-    def __init__(self, store: Store, census: Census) -> None:
+    def __init__(self, store: Store, census: Census, lookups: Lookups | None = None) -> None:
         self._store = store
         self._census = census
+        self._lookups = lookups or Lookups(store)
 
     async def history(self, caller: Caller, conversation_id: str, before_seq: int, limit: int) -> EntryPage:
         """Return the newest entries before a seq (0: the newest of all), ascending; limit 1–200."""
@@ -36,7 +38,7 @@ class Reading(Messages):
         checks.check_limit(limit, MAX_HISTORY)
         # Before the first entry there is nothing; an end of 0 would mean the whole window, so ask for an empty range.
         begin, end = (2, 1) if before == 1 else (0, before - 1)
-        return await self._store.read_entries(caller.user_id, known, begin, end, limit, newest=True)
+        return await self._lookups.read_entries(caller.user_id, known, begin, end, limit, newest=True)
 
     async def pull(self, caller: Caller, conversation_id: str, begin: int, end: int, limit: int) -> EntryPage:
         """Return entries from `begin` on up to `end` (0: the end), ascending; limit 1–500."""
@@ -44,7 +46,7 @@ class Reading(Messages):
         checks.check_seq(begin, "begin")
         checks.check_seq(end, "end")
         checks.check_limit(limit, MAX_PULL)
-        return await self._store.read_entries(caller.user_id, known, begin, end, limit, newest=False)
+        return await self._lookups.read_entries(caller.user_id, known, begin, end, limit, newest=False)
 
     async def pick(self, caller: Caller, conversation_id: str, seqs: Sequence[int]) -> EntryPage:
         """Return those of these (at most 500) entries that the caller may see, ascending."""

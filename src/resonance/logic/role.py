@@ -19,14 +19,17 @@ from resonance.logic.devices import Devices
 from resonance.logic.friends import FriendsLogic
 from resonance.logic.links import LinkHub, Links
 from resonance.logic.logins import Logins
+from resonance.logic.lookups import CachedLookups, Lookups
 from resonance.logic.messages import MessageService
 from resonance.logic.passwords import Passwords
 from resonance.logic.pipeline import Pipeline
 from resonance.logic.presence import PresenceTracker
 from resonance.logic.queued import LogicQueue
+from resonance.logic.rates import share_rates
 from resonance.logic.snowflake import LEASE_MS, Snowflakes
 from resonance.logic.states import States
 from resonance.logic.tokens import Signer
+from resonance.ports.cache import Cache
 from resonance.ports.counters import Counters
 from resonance.ports.routes import Routes
 from resonance.ports.store import Store
@@ -61,22 +64,26 @@ class LogicRole:
         settings: Settings,
         secret: bytes,
         queue: LogicQueue | None = None,
+        cache: Cache | None = None,
     ) -> None:
         """Begin with nothing.
 
         Args:
             queue: by which messages come and pushes go for gateways that want it.
+            cache: where copies of what is read often are.
         """
         self._store = store
         self._queue = queue
         self._settings = settings
         self._routes = routes
+        self._counters = counters
+        self._lookups = CachedLookups(store, cache, settings.cache.profile_ttl) if cache else Lookups(store)
         self._links = Links()
         self._states = States(store)
         self._ids = Snowflakes(store, f"logic-{settings.service.instance}-{secrets.token_hex(8)}")
         self.delivery = LiveDelivery(store, self._states, routes, self._links, wall_ms, self._ids.is_own)
         self._pipeline = Pipeline(
-            store, self._states, self._ids, self.delivery, settings.messages, settings.friends, wall_ms
+            store, self._states, self._ids, self.delivery, settings.messages, settings.friends, wall_ms, self._lookups
         )
         self._presence = PresenceTracker(store, routes, self.delivery, settings.presence, wall_ms)
         self._passwords = Passwords(settings.accounts)
@@ -85,18 +92,18 @@ class LogicRole:
         self._housekeeping: list[asyncio.Task[None]] = []
 
     def _build_services(self, secret: bytes, counters: Counters) -> LogicServices:
-        settings, store, states = self._settings, self._store, self._states
+        settings, store, states, lookups = self._settings, self._store, self._states, self._lookups
         census = Census(store)
         devices = Devices(store, self._links, monotonic_ms, int(settings.auth.cache_ttl * 1000))
         signer = Signer(secret, settings.auth.issuer, wall_ms)
         logins = Logins(store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth, counters)
         return LogicServices(
-            accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms),
+            accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms, lookups),
             friends=FriendsLogic(store, self._presence, states, settings.friends),
             conversations=ConversationsLogic(
                 store, states, self._ids, settings.groups, wall_ms, census, strangers=settings.friends.strangers
             ),
-            messages=MessageService(store, self._pipeline, self.delivery, states, census),
+            messages=MessageService(store, self._pipeline, self.delivery, states, census, lookups),
         )
 
     @property
@@ -115,6 +122,7 @@ class LogicRole:
         await self._ids.renew()
         if self._settings.open_conversation.enabled:
             await self._store.ensure_open(OPEN_CONVERSATION, self._settings.open_conversation.name)
+        await self._lookups.start()
         await self.delivery.start_sweep()
         self._pipeline.start()
         self._presence.start()
@@ -136,6 +144,9 @@ class LogicRole:
             asyncio.create_task(self._renew_lease(), name="lease"),
             asyncio.create_task(self._tend_routes(), name="routes"),
         ]
+        if self._counters.shared:
+            rates = share_rates(self._counters, self._pipeline.rates)
+            self._housekeeping.append(asyncio.create_task(rates, name="rates"))
 
     async def close(self) -> None:
         """Stop accepting messages, commit and answer what is queued, end the links."""
@@ -147,6 +158,7 @@ class LogicRole:
         for task in self._housekeeping:
             task.cancel()
         await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        await self._lookups.close()
         await self._presence.close()
         if self._link is not None:
             await self._link.close()

@@ -52,6 +52,11 @@ logic_gateways = Gauge("logic_gateways", "Gateways linked.")
 upstream_skipped = Counter("logic_upstream_skipped_total", "Records of the upstream topic that are no messages.")
 logic_swept = Counter("logic_swept_events_total", "Events pushed by the sweep because the fast path had not.")
 logic_cache = Counter("logic_state_cache_total", "Look-ups of conversation states.", ["result"])
+logic_copies = Counter(
+    "logic_cache_reads_total",
+    "Pages of hot conversations and profiles that were looked for in the cache.",
+    ["what", "result"],
+)
 
 # ---------------------------------------------------------------- repo
 repo_commits = Counter("repo_commits_total", "Transactions committed.", ["lane"])

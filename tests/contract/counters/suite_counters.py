@@ -67,3 +67,25 @@ class CountersSuite:
         counters = self.make()
         waits = await asyncio.gather(*(counters.enter("login", "ann", 10, LONG_MS) for _ in range(50)))
         assert waits.count(0) == 10
+
+    async def test_buckets_lose_what_was_given_and_fill_at_their_rate(self) -> None:
+        counters = self.make()
+        assert await counters.spend("messages", {"ann": 3, "bob": 5}, 0.001) == {"ann": 3, "bob": 5}
+        found = await counters.spend("messages", {"ann": 2}, 0.001)
+        assert 4.9 < found["ann"] <= 5
+        assert await counters.spend("others", {"ann": 1}, 0.001) == {"ann": 1}
+        end = time.monotonic() + PATIENCE_S
+        while (await counters.spend("messages", {"bob": 0}, 50))["bob"]:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.02)
+
+    async def test_buckets_owe_what_was_given_beyond_them_up_to_a_bound(self) -> None:
+        counters = self.make()
+        for expected in (15, 30, 32, 32):  # a bucket of this rate holds 2, and the bound is 16 of them
+            found = await counters.spend("messages", {"ann": 15}, 0.2)
+            assert expected - 0.5 < found["ann"] <= expected
+
+    async def test_many_buckets_at_once(self) -> None:
+        counters = self.make()
+        given = {f"user-{number}": number % 7 for number in range(2_500)}
+        assert await counters.spend("messages", given, 0.0001) == given

@@ -46,6 +46,14 @@ async def test_processes_count_together(client: RedisClient) -> None:
     assert await two.enter("login", "ann", 1, LONG_MS) > 0
 
 
+async def test_processes_give_from_the_same_buckets(client: RedisClient, server: RedisServer) -> None:
+    """And a bucket that is full again takes no room."""
+    one, two = (RedisCounters(client, MemoryCounters()) for _ in range(2))
+    await one.spend("messages", {"ann": 3}, 0.001)
+    assert 6.9 < (await two.spend("messages", {"ann": 4}, 0.001))["ann"] <= 7
+    assert server.command("PTTL", f"{client.prefix}b:messages:ann") > ":0"
+
+
 async def test_nothing_stays_without_an_end(client: RedisClient, server: RedisServer) -> None:
     counters = RedisCounters(client, MemoryCounters())
     await counters.enter("login", "ann", 1, LONG_MS)
@@ -65,6 +73,7 @@ async def test_without_redis_each_process_counts_by_itself(client: RedisClient, 
         assert await counters.enter("login", "ann", 2, LONG_MS) == 0
         await counters.reset("login", "ann")
         assert await counters.enter("login", "ann", 1, LONG_MS) == 0
+        assert await counters.spend("messages", {"ann": 1}, 1) == {}
     finally:
         server.start()
     assert await client.probe()

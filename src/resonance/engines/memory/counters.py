@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from resonance.domain.limits import DEEPEST, burst
 from resonance.ports.counters import Counters
 
 CAPACITY = 65_536
@@ -28,6 +29,7 @@ class MemoryCounters(Counters):
         self._clock = clock
         self._capacity = capacity
         self._kinds: dict[str, OrderedDict[str, tuple[int, int]]] = {}  # key -> (window's end in ms, attempts)
+        self._buckets: dict[str, OrderedDict[str, tuple[int, float]]] = {}  # key -> (ms of the clock, tokens missing)
 
     async def enter(self, kind: str, key: str, limit: int, window_ms: int) -> int:
         counts = self._kinds.setdefault(kind, OrderedDict())
@@ -48,6 +50,18 @@ class MemoryCounters(Counters):
 
     async def reset(self, kind: str, key: str) -> None:
         self._kinds.get(kind, OrderedDict()).pop(key, None)
+
+    async def spend(self, kind: str, given: Mapping[str, int], rate: float) -> dict[str, float]:
+        buckets = self._buckets.setdefault(kind, OrderedDict())
+        now = self._clock()
+        for key, tokens in given.items():
+            at, missing = buckets.pop(key, (now, 0.0))
+            missing = max(0.0, missing - (now - at) / 1000 * rate) + tokens
+            buckets[key] = (now, min(missing, DEEPEST * burst(rate)))
+        answer = {key: buckets[key][1] for key in given}
+        while len(buckets) > self._capacity:
+            buckets.popitem(last=False)
+        return answer
 
     def _current(self, kind: str, key: str) -> tuple[int, int]:
         """Return when the window ends and what is counted in it; zeros when there is none."""

@@ -152,6 +152,8 @@ class RedisClient:
         if not self.up:
             try:
                 async with asyncio.timeout(self._timeout):
+                    # others of before are as dead as the one that told, and would tell it again one by one
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
                     await self._redis.ping()
             except (RedisError, OSError, TimeoutError):
                 return False
