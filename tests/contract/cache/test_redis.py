@@ -1,4 +1,4 @@
-"""Copies in Redis: what any cache promises, several processes with one, and Redis killed, emptied, full, hanging."""
+"""Copies in Redis: what any cache promises, several processes with one, and Redis killed, emptied, hanging."""
 
 from __future__ import annotations
 
