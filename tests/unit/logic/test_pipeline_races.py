@@ -148,7 +148,7 @@ async def test_any_race_leaves_what_was_allowed(live: Live, turn: int) -> None:
         check_answers(senders, logs)
         check_pushes(senders, logs, witness)
         codes = Counter(answer.code for sender in senders for answer in sender.answers)
-        assert codes[""] > ROUNDS, "so much is refused that nothing is tested"
+        assert codes[""] > ROUNDS // 5, "so much is refused that nothing is tested"
 
 
 def check_answers(senders: list[Sender], logs: dict[str, list[Entry]]) -> None:
