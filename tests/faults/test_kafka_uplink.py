@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.clients import Socket, User
 from tests.e2e.servers import Deployment
 from tests.engines.kafka import KafkaServer, kafka_server
-from tests.faults.talkers import finish, reader, talk_through
+from tests.faults.talkers import finish, noticed, reader, talk_through
 from tests.faults.test_kill import LINK, SOAK, start_talking
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -56,12 +56,13 @@ async def test_a_kill_loses_nothing(topology: str, victim: str, broker: KafkaSer
     deployment = Deployment(topology, tmp_path, **over_kafka(broker, tmp_path))
 
     async def kill() -> None:
-        if victim == "broker":
-            await asyncio.to_thread(broker.crash)
-            await asyncio.sleep(OUTAGE_S)
-            await asyncio.to_thread(broker.start)
-        else:
-            await deployment.kill_and_restart(victim)
+        async with noticed(talkers, f"{victim} killed, {OUTAGE_S:.0f} s away"):
+            if victim == "broker":
+                await asyncio.to_thread(broker.crash)
+                await asyncio.sleep(OUTAGE_S)
+                await asyncio.to_thread(broker.start)
+            else:
+                await deployment.kill_and_restart(victim)
 
     await deployment.start()
     try:
