@@ -28,14 +28,12 @@ from resonance.cli.benchmark.server import CHEAP_ACCOUNTS, free_port
 from resonance.cli.status import Cluster
 from resonance.config.load import load
 
-SCENARIOS = ["saturated", "rate"]
 READY_S = 60
 
 
 def bench(arguments: list[str], environment: dict[str, str]) -> int:
     """Run `resonance bench`; return its exit code."""
-    given = arguments if any(not part.startswith("-") for part in arguments) else [*SCENARIOS, *arguments]
-    command = [sys.executable, "-c", "from resonance.cli import main; main()", "bench", *given]
+    command = [sys.executable, "-c", "from resonance.cli import main; main()", "bench", *arguments]
     return subprocess.run(command, env=os.environ | environment, check=False).returncode
 
 
