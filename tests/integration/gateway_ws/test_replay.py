@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -452,3 +454,83 @@ async def test_a_ping_that_overtakes_the_replay_proves_nothing(
         await said(client)
         gateway.hub._given.ask(connection)
         assert record.asked
+
+
+class Person:
+    """A client that keeps what it was given, over any number of connections."""
+
+    def __init__(self) -> None:
+        self.has: set[tuple[str, int]] = set()
+        self.news = asyncio.Event()
+        self._client: Any = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def come(self, gateway: Gateway) -> None:
+        self._client = await connect(gateway.url("?token=good-ann&dialect=toy"))
+        self._reader = asyncio.create_task(self._read(self._client))
+
+    async def _read(self, client: Any) -> None:
+        async for message in client:
+            if "push" in (said := json.loads(message)):
+                self.has.add(tuple(said["push"]))
+                self.news.set()
+
+    async def go(self) -> None:
+        """Break the connection. What has arrived is read all the same: a pong may have said so."""
+        assert self._reader is not None
+        self._client.transport.abort()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def until(self, wanted: set[tuple[str, int]]) -> None:
+        try:
+            async with asyncio.timeout(10):
+                while self.has < wanted:
+                    self.news.clear()
+                    await self.news.wait()
+        except TimeoutError:
+            raise AssertionError(f"it was never given {sorted(wanted - self.has)}") from None
+
+
+@pytest.mark.parametrize("turn", range(10))
+async def test_whatever_happens_everything_is_given_in_the_end(
+    toys: tuple[Gateway, Logs], turn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pushes come late, out of order or never; connections break at any moment."""
+    # or all of this would be too young to count as given; it also allows for what is on its way, so nobody closes
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}, turn {turn}")
+    rng, (gateway, logs), person = random.Random(seed), toys, Person()
+    held: list[Entry] = []
+    for _ in range(rng.randint(2, 6)):
+        await person.come(gateway)
+        for _ in range(rng.randint(0, 12)):
+            chance = rng.random()
+            if chance < 0.6:
+                name = rng.choice("cd")
+                new = entry(sum(e.conversation_id == name for e in logs.entries) + 1, name)
+                logs.entries.append(new)
+                if rng.random() < 0.7:
+                    push(gateway, new)
+                else:
+                    held.append(new)
+            elif chance < 0.8 and held:
+                push(gateway, held.pop(rng.randrange(len(held))))
+            elif chance < 0.9 and held:
+                held.pop()  # its logic is dead
+            elif (there := gateway.hub._registry.by_user.get("ann")) and chance < 0.95:
+                gateway.hub._look_after(there[0])
+            for _ in range(rng.randint(0, 3)):
+                await asyncio.sleep(0)
+        await person.go()
+        if rng.random() < 0.5:
+            await soon(gone(gateway))
+    await person.come(gateway)
+    await person.until({(e.conversation_id, e.seq) for e in logs.entries})
+    await person.go()
+
+
+async def gone(gateway: Gateway) -> None:
+    """Wait until the gateway has noticed that nobody is there."""
+    while gateway.hub._registry.by_user:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0)
