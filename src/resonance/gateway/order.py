@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from resonance.domain.errors import Code, ServiceError
+from resonance.domain.errors import Code
 from resonance.domain.fences import Fences, Place, place_of
 from resonance.domain.model import SendAnswer, SendItem
 
@@ -34,7 +34,7 @@ class SendingOrder:
         if self._fences:
             self._fences.pass_or_refuse(_ANY, item)
 
-    def put_up(self, item: SendItem, refusal: ServiceError) -> None:
+    def put_up(self, item: SendItem, refusal: Code) -> None:
         """Keep back what follows a message that was refused before it was sent."""
         self._fences.put_up(_ANY, item, refusal)
 
@@ -42,7 +42,7 @@ class SendingOrder:
         """Take note of refusals, and of what followed them before their senders could know."""
         first: dict[Place, int] = {}
         for item, answer in refusals:
-            if item.ref not in self._held and self._fences.put_up(_ANY, item, ServiceError(Code.of(answer.code))):
+            if item.ref not in self._held and self._fences.put_up(_ANY, item, Code.of(answer.code)):
                 first[place_of(_ANY, item)] = item.ref
         if first:
             self._held.update(item.ref for item in on_their_way if item.ref > first.get(place_of(_ANY, item), item.ref))

@@ -15,8 +15,9 @@ from typing import Protocol
 import structlog
 
 from resonance.domain.errors import ServiceError
+from resonance.domain.fences import behind
 from resonance.domain.model import SendAnswer, SendItem
-from resonance.gateway.logic_link import unsendable
+from resonance.gateway.logic_link import turned_down, unsendable
 from resonance.ports.uplink import GatewayEnd, Parcel
 from resonance.rpc.frames import DOWN
 from resonance.services.link import AnswerBatch, DownFrame
@@ -36,6 +37,9 @@ class QueueOwner(Protocol):
     def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
         """Messages are refused; they are among those answered next."""
 
+    def again(self, items: Sequence[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
+        """Divide what goes up again into what may, and what would overtake a refused message."""
+
     def arrived(self, link: int, frame: DownFrame) -> None:
         """Logic sent a frame for the link of this number."""
 
@@ -44,7 +48,11 @@ class QueueOwner(Protocol):
 
 
 class QueuedMessages:
-    """Keeps one end of the queue open, and every message until it is answered."""
+    """Keeps one end of the queue open, and every message until it is answered.
+
+    Attributes:
+        unanswered: messages by ref, in the order in which they were sent.
+    """
 
     def __init__(self, make: Callable[[], GatewayEnd], epoch: int, owner: QueueOwner) -> None:
         """Begin without an end.
@@ -56,7 +64,7 @@ class QueuedMessages:
         self._make = make
         self._epoch = epoch
         self._owner = owner
-        self._unanswered: dict[int, SendItem] = {}  # by ref, in the order they came
+        self.unanswered: dict[int, SendItem] = {}
         self._end: GatewayEnd | None = None
         self._open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +86,7 @@ class QueuedMessages:
     def send(self, items: Sequence[SendItem]) -> None:
         """Send messages, in order; they are unanswered from now on."""
         for item in items:
-            self._unanswered[item.ref] = item
+            self.unanswered[item.ref] = item
         if self._end is not None:
             self._put(self._end, items)
 
@@ -99,7 +107,7 @@ class QueuedMessages:
                         for parcel in await end.receive():
                             self._take(parcel)
             except ServiceError as exc:
-                log.warning("the queue to logic cannot be used", error=str(exc), unanswered=len(self._unanswered))
+                log.warning("the queue to logic cannot be used", error=str(exc), unanswered=len(self.unanswered))
             except Exception:  # without this task nothing would be answered any more
                 log.exception("the queue to logic failed")
             await asyncio.sleep(backoff)
@@ -119,7 +127,10 @@ class QueuedMessages:
         if self._open.is_set():
             self._owner.interrupted()
         self._end = end
-        self._put(end, list(self._unanswered.values()))
+        again, held = self._owner.again(list(self.unanswered.values()))
+        if held:
+            self._answer([turned_down(item, behind()) for item in held])
+        self._put(end, again)
         self._open.set()
 
     def _take(self, parcel: Parcel) -> None:
@@ -137,7 +148,7 @@ class QueuedMessages:
 
     def _answer(self, answers: Sequence[SendAnswer]) -> None:
         """Hand on each answer once: what logic took twice it answers twice."""
-        unanswered = self._unanswered
+        unanswered = self.unanswered
         refusals = [(unanswered[answer.ref], answer) for answer in answers if answer.code and answer.ref in unanswered]
         if refusals:
             self._owner.turned_down(refusals)

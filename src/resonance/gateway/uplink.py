@@ -197,9 +197,8 @@ class GatewayUplink:
         item = SendItem(ref, connection, sender, client_msg_id, conversation_id, to_user, kind, content, extra, trace)
         self._order.check(item)
         if self._pending >= self._settings.window or self._closing:
-            busy = ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
-            self._order.put_up(item, busy)
-            raise busy
+            self._order.put_up(item, Code.BUSY)
+            raise ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
         self._next_ref = ref + 1
         self._pending += 1
         self._unsent.append(item)
@@ -236,8 +235,13 @@ class GatewayUplink:
 
     def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
         """Take note of refusals, before they are handed on."""
-        on_their_way = chain(*(link.unanswered.values() for link in self._links.values()), self._unsent)
+        queued = self._queue.unanswered.values() if self._queue is not None else ()
+        on_their_way = chain(queued, *(link.unanswered.values() for link in self._links.values()), self._unsent)
         self._order.refused(refusals, on_their_way)
+
+    def again(self, items: Sequence[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
+        """Divide what goes up again into what may, and what would overtake a refused message."""
+        return self._order.divide(items)
 
     def _send_again(self, items: Sequence[SendItem]) -> None:
         """Send what will not be answered where it went, before what came later; what would overtake a refused message

@@ -50,6 +50,10 @@ class AnswerSink(Protocol):
         """Take answers, in the order in which their items were put."""
 
 
+Queued = tuple[AnswerSink, SendItem, ServiceError | None]
+"""An item in the queue: where its answer goes, and why it is refused if it already is."""
+
+
 class Batch:
     """The items of one commit.
 
@@ -61,9 +65,9 @@ class Batch:
         positions: outbox positions that this batch got.
     """
 
-    def __init__(self, batch: list[tuple[AnswerSink, SendItem]]) -> None:
-        self.sinks = [sink for sink, _ in batch]
-        self.items = [item for _, item in batch]
+    def __init__(self, batch: list[Queued]) -> None:
+        self.sinks = [sink for sink, _, _ in batch]
+        self.items = [item for _, item, _ in batch]
         self.refusals: dict[int, ServiceError] = {}
         self.conversations = [
             item.conversation_id or self._single(index, item) for index, item in enumerate(self.items)
@@ -71,6 +75,9 @@ class Batch:
         self.committed: dict[CachedState, Committed] = {}
         self.positions: list[int] = []
         self._answers: list[SendAnswer | None] = [None] * len(batch)
+        for index, (_, _, refusal) in enumerate(batch):
+            if refusal is not None:
+                self.refuse(index, refusal)
 
     def _single(self, index: int, item: SendItem) -> str:
         """Return the id of the single conversation that an item names by its recipient."""

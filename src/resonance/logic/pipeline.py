@@ -24,7 +24,7 @@ from resonance.domain.ids import OPEN_CONVERSATION, UserId, check_handle, single
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
 from resonance.domain.rights import Action
-from resonance.logic.batch import AnswerSink, Batch, Checked, conflict, refused
+from resonance.logic.batch import AnswerSink, Batch, Checked, Queued, conflict, refused
 from resonance.logic.delivery import LiveDelivery
 from resonance.logic.first_contact import check_first_contact
 from resonance.logic.lookups import Lookups
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 _DUPLICATE = int(AppendStatus.DUPLICATE)
 _STALE = int(AppendStatus.STALE)
 _new = tuple.__new__
+_BUSY = ServiceError(Code.BUSY)
 
 
 class Pipeline:
@@ -67,8 +68,8 @@ class Pipeline:
         self._fences = Fences(time.monotonic)
         self._buckets = TokenBuckets(lambda: settings.per_user_per_second, time.monotonic)
         self._open_buckets = TokenBuckets(lambda: settings.open_per_user_per_second, time.monotonic)
-        # items that wait for a commit, in arrival order, each with where its answer goes
-        self._queue: deque[tuple[AnswerSink, SendItem]] = deque()
+        # items that wait for a commit, in arrival order
+        self._queue: deque[Queued] = deque()
         self._filled = asyncio.Event()
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
@@ -97,17 +98,25 @@ class Pipeline:
     # ------------------------------------------------------------ in
 
     def put(self, sink: AnswerSink, items: Sequence[SendItem]) -> None:
-        """Queue items in their order; over the queue's limit they are answered BUSY at once."""
-        room = 0 if self._closing else self._settings.queue_limit - len(self._queue)
-        if room < len(items):
-            busy = ServiceError(Code.BUSY)
-            rest = items[max(room, 0) :]
-            for item in rest:
-                self._fences.put_up(sink.way, item, busy)
-            sink.answer([refused(item, item.conversation_id, busy) for item in rest])
-            items = items[: max(room, 0)]
-        self._queue.extend([(sink, item) for item in items])
-        if items:
+        """Queue items in their order; those over the queue's limit are refused.
+
+        Whoever keeps an order is refused in it, for what follows must know that; what they wait for is bounded by the
+        windows of gateways.
+        """
+        if self._closing:
+            sink.answer([refused(item, item.conversation_id, _BUSY) for item in items])
+            return
+        room = max(0, self._settings.queue_limit - len(self._queue))
+        self._queue.extend([(sink, item, None) for item in (items if len(items) <= room else items[:room])])
+        if len(items) > room:
+            late = items[room:]
+            self._queue.extend(
+                [(sink, item._replace(content="", extra=""), _BUSY) for item in late if keeps_order(item, Code.BUSY)]
+            )
+            at_once = [refused(item, item.conversation_id, _BUSY) for item in late if not keeps_order(item, Code.BUSY)]
+            if at_once:
+                sink.answer(at_once)
+        if self._queue:
             self._filled.set()
 
     # ------------------------------------------------------------ the committer
@@ -124,7 +133,7 @@ class Pipeline:
                 except Exception:  # its answers are lost; without this task all others would be, too
                     log.exception("a batch could not be answered")
 
-    def _take(self) -> list[tuple[AnswerSink, SendItem]]:
+    def _take(self) -> list[Queued]:
         queue, most = self._queue, self._settings.batch_max
         if len(queue) <= most:
             batch = list(queue)
@@ -135,7 +144,7 @@ class Pipeline:
         metrics.logic_batch_size.observe(len(batch))
         return batch
 
-    async def _commit(self, queued: list[tuple[AnswerSink, SendItem]]) -> None:
+    async def _commit(self, queued: list[Queued]) -> None:
         """Carry one batch from checks to answers; whatever goes wrong, every item is answered.
 
         A batch belongs to many traces; its log lines and its span carry the first one's.
@@ -151,7 +160,7 @@ class Pipeline:
                 log.exception("batch failed", items=len(queued))
                 batch.refuse_rest(ServiceError(Code.INTERNAL))
         for index, refusal in sorted(batch.refusals.items()):
-            self._fences.put_up(batch.sinks[index].way, batch.items[index], refusal)
+            self._fences.put_up(batch.sinks[index].way, batch.items[index], refusal.code)
         batch.send_answers()
         batch.write_down()
         for outcome, count in batch.outcomes().items():
@@ -317,7 +326,7 @@ def _in_order(batch: Batch, allowed: list[Checked]) -> list[Checked]:
     """Refuse those of the allowed items that would overtake one that was refused for now; return the rest."""
     first: dict[Place, int] = {}
     for index, refusal in sorted(batch.refusals.items()):
-        if keeps_order(batch.items[index], refusal):
+        if keeps_order(batch.items[index], refusal.code):
             first.setdefault(place_of(batch.sinks[index].way, batch.items[index]), index)
     rest = []
     for checked in allowed:

@@ -3,8 +3,10 @@
 Messages. A batch that was taken goes to the pipeline whole; it is committed to the queue once every message of it is
 answered and the answers are durable there. So a crash at any point repeats messages, whose keys are stored, and they
 are answered again. Batches overlap up to `IN_FLIGHT` messages, and are committed in the order in which they were taken.
-One thing differs from the links: what was refused and not committed before a crash is decided again, and may be stored
-after its sender was told that it was not.
+What was refused for now holds back the commit for as long as it may come again: another logic that takes over from
+here knows nothing of the fence behind it (`domain.fences`), and would store what followed it first; so it decides the
+refused one again, too. One thing therefore differs from the links: a message may be stored after its sender was told
+that it was not.
 
 Pushes. A link whose gateway reads the queue (`Hello.queued`) keeps routes, kicks and heartbeats; pushes go through the
 queue. What a gateway believes to have been given must be true when this logic dies with pushes in its producer. So
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from resonance.domain.errors import Code, ServiceError
+from resonance.domain.fences import LIFE_S, keeps_order
 from resonance.domain.model import SendAnswer, SendItem
 from resonance.ports.uplink import Downward, Intake, Parcel
 from resonance.rpc.frames import DOWN
@@ -78,13 +82,15 @@ class LinkedGateways(Protocol):
 class LogicQueue:
     """Takes messages as long as it runs, and has a way down for links and answers. start → close → terminate."""
 
-    def __init__(self, ways: QueueWays) -> None:
+    def __init__(self, ways: QueueWays, clock: Callable[[], float] = time.monotonic) -> None:
         self._ways = ways
+        self._clock = clock
         self._sink: Sink | None = None
         self._gateways: LinkedGateways | None = None
         self._downward: Downward | None = None
         self._closed: set[asyncio.Task[None]] = set()  # ways down that are being ended
         self._in_flight: deque[_Taken] = deque()
+        self._answered: deque[_Taken] = deque()  # not committed yet because of refusals
         self._intake: Intake | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -133,7 +139,7 @@ class LogicQueue:
             await asyncio.wait({self._in_flight[0].done})
             return
         messages, mark = await intake.take(TAKE_MOST, WAIT_MS)
-        taken = _Taken(mark, len(messages), self._send)
+        taken = _Taken(mark, len(messages), self._send, self._clock)
         self._in_flight.append(taken)
         by_way: dict[tuple[str, int], list[SendItem]] = {}
         for gateway, epoch, item in messages:
@@ -159,8 +165,11 @@ class LogicQueue:
         try:
             while self._in_flight and self._in_flight[0].done.done():
                 self._in_flight[0].done.result()
-                mark = self._in_flight.popleft().mark
+                self._answered.append(self._in_flight.popleft())
         finally:
+            now = self._clock()
+            while self._answered and self._answered[0].held_until <= now:
+                mark = self._answered.popleft().mark
             if mark:
                 intake.commit(mark)
 
@@ -175,6 +184,7 @@ class LogicQueue:
         with contextlib.suppress(ServiceError, ValueError):
             self._commit(intake)
         self._in_flight.clear()
+        self._answered.clear()
         await intake.close()
 
     # ------------------------------------------------------------ down
@@ -243,20 +253,27 @@ class _Taken:
     Attributes:
         missing: how many are not answered yet.
         done: once all are, and the answers are durable; fails when one is not.
+        held_until: when refused ones are not expected again any more, on the clock.
     """
 
-    def __init__(self, mark: int, size: int, send: Callable[[str, Parcel], Future[None]]) -> None:
+    def __init__(
+        self, mark: int, size: int, send: Callable[[str, Parcel], Future[None]], clock: Callable[[], float]
+    ) -> None:
         self.mark = mark
         self.missing = size
         self.done: Future[None] = asyncio.get_running_loop().create_future()
         self.done.add_done_callback(_heard)
+        self.held_until = 0.0
         self._send = send
+        self._clock = clock
         self._unwritten = 0
         self._settle()
 
     def answer(self, gateway: str, epoch: int, answers: list[SendAnswer]) -> None:
         """Send answers; they count as given once they are durable."""
         self.missing -= len(answers)
+        if any(answer.code and keeps_order(answer, Code.of(answer.code)) for answer in answers):
+            self.held_until = self._clock() + LIFE_S
         self._unwritten += 1
         try:
             parcel = Parcel(epoch, 0, DOWN.dumps(AnswerBatch(answers)))

@@ -11,6 +11,7 @@ import pytest
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import SendAnswer, SendItem
+from resonance.gateway.logic_link import turned_down
 from resonance.gateway.uplink import GatewayUplink
 from resonance.ports.registry import Instance, Watch
 from resonance.ports.uplink import GatewayEnd, Parcel
@@ -198,3 +199,25 @@ async def test_only_frames_of_the_link_as_it_is_say_how_far_it_is() -> None:
         world.end.lose()
         await world.until(lambda: len(world.logic.hellos) == 3)
         assert [hello.position for hello in world.logic.hellos] == [0, 10, 20]
+
+
+async def test_what_followed_a_refused_message_does_not_go_up_again_before_it() -> None:
+    """The queue that is lost may hold what followed, or not: the next one gets none of it."""
+    async with running() as world:
+        for key in "abc":
+            world.submit(key)
+        await world.until(lambda: len(world.end.sent) == 3)
+        first = world.end.sent[0]
+        world.end.down(AnswerBatch([turned_down(first, ServiceError(Code.BUSY))]))
+        await world.until(lambda: len(world.collector.answered) == 1)
+        world.end.lose()
+        await world.uplink.join()
+        assert [(one.client_msg_id, one.code) for one in world.collector.answered] == [
+            ("a", "busy"),
+            ("b", "busy"),
+            ("c", "busy"),
+        ]
+        for key in "abc":
+            world.submit(key)
+        await world.until(lambda: len(world.ends) == 2 and len(world.end.sent) == 3)
+        assert [item.client_msg_id for item in world.end.sent] == ["a", "b", "c"]

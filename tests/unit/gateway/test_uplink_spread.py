@@ -335,6 +335,29 @@ async def test_what_followed_a_refused_message_does_not_overtake_it_on_another_l
     assert cluster.store.log == {"c": sent, "d": ["d-0"]}
 
 
+async def test_a_full_window_keeps_back_only_what_follows() -> None:
+    """What was sent before the message that found the window full may be refused, too, and then comes first."""
+    cluster = Cluster(1, window=64)
+    only = cluster.add("only")
+    async with running(cluster):
+        await cluster.linked("only")
+        only.refusing = True
+        for _ in range(64):
+            cluster.send("c")
+        with pytest.raises(ServiceError, match="too many answers"):
+            cluster.send("c")
+        await cluster.drained()
+        assert [answer.code for answer in cluster.collector.answered] == ["busy"] * 64
+        only.refusing = False
+        sent, cluster.sent["c"] = cluster.sent["c"], []
+        for _ in sent[:64]:
+            cluster.send("c")
+        await cluster.drained()
+        cluster.send("c")
+        await cluster.drained()
+    assert cluster.store.log == {"c": sent}
+
+
 async def test_a_draining_logic_gets_nothing_new() -> None:
     cluster = Cluster(1)
     first, second = cluster.add("first"), cluster.add("second")

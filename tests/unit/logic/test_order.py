@@ -11,14 +11,14 @@ import pytest
 
 from resonance.config.settings import StoreConfig
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.fences import LIFE_S, Fences
+from resonance.domain.fences import EACH, LIFE_S, Fences
 from resonance.domain.ids import SERVER_KEY_MARK
 from resonance.domain.model import AppendOutcome, NewEntry, SendItem
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.services.link import AnswerBatch, SendBatch
-from tests.unit.logic.live import Gateway, Live, route, running, text
+from tests.unit.logic.live import PATIENCE_S, Gateway, Live, route, running, text
 
-BUSY = ServiceError(Code.BUSY)
+BUSY = Code.BUSY
 
 
 class Moody(SqliteStore):
@@ -55,18 +55,19 @@ async def live(store: Moody) -> AsyncIterator[Live]:
 class Client:
     """One connection with several messages in flight, which are sent again in order once all are answered."""
 
-    def __init__(self, gateway: Gateway, number: int, chat: str, rng: random.Random) -> None:
+    def __init__(self, gateway: Gateway, number: int, chat: str, rng: random.Random, window: int = 4) -> None:
         self.acked: set[str] = set()
         self.sent: list[str] = []
         self._gateway = gateway
         self._number = number
         self._chat = chat
         self._rng = rng
+        self._window = window
         self._ref = number << 32
 
     async def talk(self, count: int) -> None:
         while len(self.acked) < count:
-            while len(self.sent) < count and len(self.sent) - len(self.acked) < 4:
+            while len(self.sent) < count and len(self.sent) - len(self.acked) < self._window:
                 self.sent.append(f"c{self._number}-{len(self.sent)}")
             await self._send([key for key in self.sent if key not in self.acked])
 
@@ -108,13 +109,30 @@ async def test_order_survives_refusals_of_every_kind(live: Live, store: Moody) -
         assert [key for key in stored if key in client.acked] == client.sent
 
 
+async def test_order_survives_a_queue_that_is_too_short(live: Live, store: Moody) -> None:
+    """More is sent at once than may queue: what came too late is refused before what came in time is looked at."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    chat = (await store.open_single("ann", "bob")).id
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [route("ann", 1), route("ann", 2)])
+    clients = [Client(gateway, number, chat, rng, window=20) for number in (1, 2)]
+    store.rng = rng
+    await asyncio.wait_for(asyncio.gather(*(client.talk(60) for client in clients)), PATIENCE_S)
+    store.rng = None
+    stored = [entry.client_msg_id for entry in await store.entries(chat, 1, 1_000)]
+    for client in clients:
+        assert [key for key in stored if key in client.acked] == client.sent
+
+
 def fences() -> tuple[Fences, list[float]]:
     now = [0.0]
     return Fences(lambda: now[0]), now
 
 
-def item(key: str, connection: int = 1, conversation: str = "c") -> SendItem:
-    return text(1, "ann", conversation, key)._replace(connection=connection)
+def item(key: str, connection: int = 1, conversation: str = "c", ref: int = 1) -> SendItem:
+    return text(ref, "ann", conversation, key)._replace(connection=connection)
 
 
 def refused(fence: Fences, candidate: SendItem) -> bool:
@@ -138,6 +156,46 @@ def test_what_follows_waits_for_the_first_that_was_refused() -> None:
     assert not fence
 
 
+def test_what_was_sent_before_the_refused_message_does_not_overtake_it() -> None:
+    fence, _ = fences()
+    fence.put_up("g", item("c", ref=3), BUSY)
+    assert not refused(fence, item("a", ref=1))
+    fence.put_up("g", item("b", ref=2), BUSY)
+    assert refused(fence, item("c", ref=4)), "b was sent first"
+    assert not refused(fence, item("b", ref=5))
+    assert not refused(fence, item("c", ref=6))
+
+
+def test_a_message_that_is_refused_again_is_waited_for_again() -> None:
+    fence, now = fences()
+    fence.put_up("g", item("a", ref=1), BUSY)
+    now[0] = LIFE_S - 0.1
+    fence.put_up("g", item("a", ref=9), BUSY)
+    now[0] = LIFE_S + 0.1
+    assert refused(fence, item("b", ref=10))
+
+
+def test_a_conversation_has_one_fence_whichever_name_it_goes_by() -> None:
+    fence, _ = fences()
+    fence.put_up("g", item("a", conversation="")._replace(to_user="bob"), BUSY)
+    assert refused(fence, item("b", conversation="si_ann_bob", ref=2))
+    assert not refused(fence, item("a", conversation="si_ann_bob", ref=3))
+
+
+def test_one_connection_takes_down_no_fences_of_others() -> None:
+    fence, now = fences()
+    fence.put_up("g", item("a"), BUSY)
+    for number in range(2 * EACH):
+        fence.put_up("g", item(f"b{number}", connection=2, conversation=f"c{number}"), BUSY)
+    assert refused(fence, item("b"))
+    assert refused(fence, item("c", connection=2, conversation=f"c{EACH}"))
+    assert not refused(fence, item("c", connection=2, conversation="c0")), "the oldest of too many fell"
+    now[0] = LIFE_S
+    fence.put_up("g", item("a", connection=3), BUSY)
+    assert not refused(fence, item("a", connection=3))
+    assert not fence, "those of silent connections fell with their time"
+
+
 def test_a_client_that_gives_a_message_up_is_let_through_after_a_while() -> None:
     fence, now = fences()
     fence.put_up("g", item("a"), BUSY)
@@ -150,13 +208,13 @@ def test_a_client_that_gives_a_message_up_is_let_through_after_a_while() -> None
 @pytest.mark.parametrize(
     ("refused_item", "refusal"),
     [
-        (item("a"), ServiceError(Code.MUTED)),
+        (item("a"), Code.MUTED),
         (item("a", connection=0), BUSY),
         (item(f"{SERVER_KEY_MARK}g.1.1"), BUSY),
     ],
     ids=["for good", "over HTTP", "without a key"],
 )
-def test_nothing_waits_for_what_will_not_come_again(refused_item: SendItem, refusal: ServiceError) -> None:
+def test_nothing_waits_for_what_will_not_come_again(refused_item: SendItem, refusal: Code) -> None:
     fence, _ = fences()
     fence.put_up("g", refused_item, refusal)
     assert not fence

@@ -7,8 +7,11 @@ from asyncio import Future
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from resonance.domain.content import Kind
 from resonance.domain.errors import Code, ServiceError
+from resonance.domain.fences import LIFE_S
 from resonance.domain.model import SendAnswer, SendItem
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic.queued import LogicQueue
@@ -132,6 +135,10 @@ def text(ref: int, connection: int = 7) -> SendItem:
     return SendItem(ref, connection, "ann", f"k{ref}", "", "bob", Kind.TEXT, f"text {ref}", "", "")
 
 
+async def unavailable(_entries: object) -> None:
+    raise ServiceError(Code.STORAGE_UNAVAILABLE)
+
+
 async def test_messages_are_stored_in_order_answered_and_committed(store: SqliteStore) -> None:
     async with world_of(store) as world:
         world.topic.put(*(text(ref) for ref in range(1, 1201)))
@@ -175,6 +182,44 @@ async def test_a_crash_between_answer_and_commit_doubles_nothing(store: SqliteSt
         assert world.answers[4].seq == 3
         entries = await store.entries("si_ann_bob", 1, 10)
         assert [entry.client_msg_id for entry in entries] == ["k1", "k2", "k3"]
+
+
+async def test_what_followed_a_refused_message_does_not_overtake_it_at_the_next_logic(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world_of(store) as world, running(store, "next") as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "append", unavailable)
+            world.topic.put(text(1))
+            world.start()
+            await world.until(lambda: len(world.answers) == 1)
+        assert world.answers[0].code == Code.STORAGE_UNAVAILABLE.text
+        await world.queue.close()
+        world.topic.put(text(2))  # sent before its sender knew
+        world.queue, world.live = LogicQueue(world), other
+        world.start()
+        await world.until(lambda: world.topic.committed == 2)
+        entries = await store.entries("si_ann_bob", 1, 10)
+        assert [entry.client_msg_id for entry in entries] == ["k1", "k2"]
+
+
+async def test_what_was_refused_is_committed_when_it_is_not_expected_again(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "append", unavailable)
+    async with world_of(store) as world:
+        now = [100.0]
+        world.queue = LogicQueue(world, lambda: now[0])
+        world.topic.put(text(1, connection=0))  # by no connection: nothing is kept in order
+        world.start()
+        await world.until(lambda: world.topic.committed == 1)
+        world.topic.put(text(2))
+        await world.until(lambda: len(world.answers) == 2)
+        world.topic.put(text(3, connection=0))
+        await world.until(lambda: len(world.answers) == 3)
+        assert world.topic.committed == 1
+        now[0] += LIFE_S
+        await world.until(lambda: world.topic.committed == 3)
 
 
 async def test_a_lost_answer_makes_its_message_come_again_and_ends_the_links(store: SqliteStore) -> None:
