@@ -47,6 +47,16 @@ def test_the_key_used_longest_ago_makes_room() -> None:
     assert buckets.wait("b") == 0
 
 
+def test_what_others_are_told_is_bounded() -> None:
+    buckets = TokenBuckets(lambda: 1, Clock(), limit=2)
+    buckets.share()
+    for key in ("a", "b", "c", "a"):
+        buckets.wait(key)
+    assert buckets.given() == {"a": 2, "b": 1}
+    buckets.wait("c")
+    assert buckets.given() == {"c": 1}
+
+
 def test_a_refusal_says_when_to_come_back() -> None:
     clock = Clock()
     buckets = TokenBuckets(lambda: 0.1, clock)

@@ -227,19 +227,21 @@ class Sink:
         self._answered.do()
 
 
-async def test_a_batch_that_cannot_be_answered_stops_no_other(store: Store) -> None:
-    answered = Flaky()
+async def test_a_sink_that_cannot_be_answered_takes_nothing_from_others(store: Store) -> None:
+    answered, other = Flaky(), Flaky(failures=0)
     async with running(store) as live:
         await live.people("ann", "bob")
         sink: AnswerSink = Sink(answered)
         with capture_logs() as log:
             live.pipeline.put(sink, [text(1, "ann", "", to="bob")])
+            live.pipeline.put(Sink(other), [text(3, "ann", "", to="bob")])
+            await other.done()
             async with asyncio.timeout(PATIENCE_S):
                 while not answered.times:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             live.pipeline.put(sink, [text(2, "ann", "", to="bob")])
             await answered.done()
-        assert [entry["event"] for entry in log if entry["log_level"] == "error"] == ["a batch could not be answered"]
+        assert [entry["event"] for entry in log if entry["log_level"] == "error"] == ["answers are lost"]
 
 
 async def test_a_look_for_who_is_gone_that_fails_does_not_end_presence(

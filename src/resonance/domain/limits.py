@@ -55,8 +55,9 @@ class TokenBuckets:
         if len(self._full_at) >= self._limit:
             del self._full_at[next(iter(self._full_at))]
         self._full_at[key] = full_at + 1 / rate if allowed else full_at
-        if allowed and self._given is not None:
-            self._given[key] = self._given.get(key, 0) + 1
+        given = self._given
+        if allowed and given is not None and (key in given or len(given) < self._limit):
+            given[key] = given.get(key, 0) + 1
         return 0.0 if allowed else missing / rate
 
     def take(self, key: str, what: str) -> None:
@@ -79,7 +80,9 @@ class TokenBuckets:
         self._deepest = DEEPEST
 
     def given(self) -> dict[str, int]:
-        """Return how many tokens of each key were given since this was asked last, at most `limit` keys."""
+        """Return how many tokens of each key were given since this was asked last, of at most `limit` keys: of
+        what is given of further ones others do not hear.
+        """
         given, self._given = self._given or {}, {}
         return given
 

@@ -148,7 +148,7 @@ class Batch:
             self.refuse(index, self.refusals.get(index, refusal))
 
     def send_answers(self) -> None:
-        """Hand every answer to its sink, in one list per sink."""
+        """Hand every answer to its sink, in one list per sink; one that cannot take them takes none from the others."""
         by_sink: dict[AnswerSink, list[SendAnswer]] = {}
         last: AnswerSink | None = None
         for sink, answer in zip(self.sinks, self._answers, strict=True):
@@ -157,7 +157,10 @@ class Batch:
             if answer is not None:
                 answers.append(answer)
         for sink, answers in by_sink.items():
-            sink.answer(answers)
+            try:
+                sink.answer(answers)
+            except Exception:
+                log.exception("answers are lost", gateway=sink.gateway, messages=len(answers))
 
     def write_down(self) -> None:
         """Log what became of every message, where somebody wants to read that: it is a line per message."""

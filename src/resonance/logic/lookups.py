@@ -105,12 +105,15 @@ class CachedLookups(Lookups):
         self, user_id: str, conversation_id: str, begin: int, end: int, limit: int, newest: bool
     ) -> EntryPage:
         if not self._is_hot(conversation_id):
-            return await super().read_entries(user_id, conversation_id, begin, end, limit, newest)
+            page = await super().read_entries(user_id, conversation_id, begin, end, limit, newest)
+            self._was_read(conversation_id)
+            return page
         spare = SPARE if newest and end <= 0 else 0
         seen, copies = await asyncio.gather(
             self._store.read_entries(user_id, conversation_id, 2, 1, 1, newest=False),
             self._cache.entries(conversation_id, begin, end, limit + spare, newest),
         )
+        self._was_read(conversation_id)
         places = clamp(Window(seen.begin, None), begin, end, seen.end)
         places = places[-limit:] if newest else places[:limit]
         found = [entry for entry in copies if entry.seq in places]
@@ -124,19 +127,19 @@ class CachedLookups(Lookups):
         return EntryPage(found, seen.begin, seen.end)
 
     def _is_hot(self, conversation_id: str) -> bool:
-        """Note that a conversation is read; say whether it was before. Who opens it once fills no cache."""
-        now = self._clock()
+        """Say whether a conversation was read before. Who opens it once fills no cache."""
         before = self._read_at.get(conversation_id)
-        self._read_at[conversation_id] = now
+        return before is not None and self._clock() - before < HOT_FOR_S
+
+    def _was_read(self, conversation_id: str) -> None:
+        """Note that a conversation was read by somebody who may."""
+        self._read_at[conversation_id] = self._clock()
         self._read_at.move_to_end(conversation_id)
         if len(self._read_at) > MOST_HOT:
             self._read_at.popitem(last=False)
-        return before is not None and now - before < HOT_FOR_S
 
     def committed(self, conversation_id: str, entries: Sequence[Entry]) -> None:
-        if conversation_id not in self._read_at or self._count >= MOST_WAITING:
-            return
-        if self._clock() - self._read_at[conversation_id] < HOT_FOR_S:
+        if self._count < MOST_WAITING and self._is_hot(conversation_id):
             self._waiting.setdefault(conversation_id, []).extend(entries)
             self._count += len(entries)
             self._filled.set()

@@ -130,8 +130,8 @@ class Pipeline:
             while self._queue:
                 try:
                     await self._commit(self._take())
-                except Exception:  # its answers are lost; without this task all others would be, too
-                    log.exception("a batch could not be answered")
+                except Exception:  # without this task nobody would be answered any more
+                    log.exception("a batch did not come to its end")
 
     def _take(self) -> list[Queued]:
         queue, most = self._queue, self._settings.batch_max

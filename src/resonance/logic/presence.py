@@ -109,6 +109,7 @@ class PresenceTracker:
             await self._wait()
             arrived, self._arrived = self._arrived, set()
             leaving = self._take_gone()
+            known: set[str] = set()
             try:
                 gone = await self._without_route(leaving)
                 known = gone if self._routes.shared else gone & self._announced
@@ -120,9 +121,24 @@ class PresenceTracker:
                     await self._store.touch_last_seen(sorted(gone), self._clock())
                     await self._tell(known, online=False)
             except ServiceError as exc:
-                log.warning("presence not told", error=str(exc), users=len(arrived) + len(leaving))
+                log.warning("presence is told later", error=str(exc), users=len(arrived) + len(leaving))
+                self._put_back(arrived, leaving, known)
             except Exception:
-                log.exception("presence not told; the next changes are", users=len(arrived) + len(leaving))
+                log.exception("presence is told later", users=len(arrived) + len(leaving))
+                self._put_back(arrived, leaving, known)
+
+    def _put_back(self, arrived: set[str], leaving: set[str], known: set[str]) -> None:
+        """Have those of a round that failed in a later one, but for who has come or gone again meanwhile.
+
+        Args:
+            known: those of `leaving` whom friends believe to be online.
+        """
+        later = asyncio.get_running_loop().time() + LOOK_AGAIN_S
+        changed = self._arrived | self._leaving.keys()
+        self._arrived |= arrived - changed
+        self._leaving.update(dict.fromkeys(leaving - changed, later))
+        self._announced |= known - changed
+        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._wake.set)
 
     async def _wait(self) -> None:
         """Wait for a change, or for the first of those leaving to be confirmed as gone."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from resonance.config.settings import Rpc
 from resonance.domain.errors import Code, ServiceError
 from resonance.ports.registry import Instance, Watch
 from resonance.rpc.channel import Channel, open_channel
+from resonance.rpc.endpoints import Endpoint
 from resonance.rpc.picking import ranking, willing
+
+log = structlog.get_logger(__name__)
 
 
 class Pool:
@@ -69,12 +74,21 @@ class Pool:
         if instances is self._seen or not instances:
             return
         self._seen = instances
-        self._known = list({instance.address: instance for instance in willing(instances)}.values())
+        callable_ones = [instance for instance in instances if self._has_address(instance)]
+        self._known = list({instance.address: instance for instance in willing(callable_ones)}.values())
         addresses = {instance.address for instance in instances}
         for address in self._channels.keys() - addresses:
             task = asyncio.create_task(self._channels.pop(address).close(self.deadline))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+    def _has_address(self, instance: Instance) -> bool:
+        try:
+            Endpoint.parse(instance.address)
+        except ValueError as exc:
+            log.error("an instance cannot be called", service=self._service, instance=instance.id, error=str(exc))
+            return False
+        return True
 
     def _channel(self, address: str) -> Channel:
         channel = self._channels.get(address)

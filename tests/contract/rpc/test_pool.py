@@ -118,6 +118,13 @@ async def test_the_dead_are_left_out(cluster: Cluster, pool: Pool) -> None:
     assert cluster.calls == {"a": 25, "b": 1}
 
 
+async def test_an_instance_with_an_address_that_is_none_is_left_out(cluster: Cluster, pool: Pool) -> None:
+    await cluster.add("a")
+    cluster.watch.set([Instance("logic-service", "odd", "no address"), *cluster.watch.instances])
+    await ask(remote(Friends, pool), 2)
+    assert cluster.calls == {"a": 2}
+
+
 async def test_who_does_not_answer_in_time_is_left_out_for_a_while(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,15 @@ async def test_the_third_reader_of_a_page_gets_copies(copied: Copied) -> None:
     assert hits("entries") == before + 1
 
 
+async def test_who_may_not_read_makes_nothing_hot(copied: Copied) -> None:
+    for _ in range(3):
+        await refused(copied.lookups.read_entries("eve", GROUP, 0, 0, 5, newest=True), Code.NOT_MEMBER)
+    copied.lookups.committed(GROUP, await copied.say(1))
+    assert not copied.lookups._waiting
+    await copied.page("ann", 0, 0, 5, newest=True)
+    assert await copied.cache.entries(GROUP, 0, 0, 5, newest=True) == []
+
+
 async def test_new_messages_follow_into_hot_conversations(copied: Copied) -> None:
     for _ in range(2):
         await copied.page("ann", 0, 0, 5, newest=True)

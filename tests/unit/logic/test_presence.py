@@ -176,6 +176,22 @@ async def test_a_store_that_fails_for_a_while_ends_nothing(store: Guarded) -> No
         await gateway.until(lambda: ("cid", True) in seen(gateway))
 
 
+async def test_who_came_and_went_while_the_store_failed_is_told_of_later(
+    store: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.05)
+    async with running(store, presence={"offline_delay": SOON}) as live:
+        gateway = await friends(live)
+        store.broken = True
+        await gateway.open(BOB)
+        await gateway.until(lambda: seen(gateway) == [("bob", True)])
+        assert not store.broken
+        store.broken = True
+        close(gateway, 2)
+        await gateway.until(lambda: seen(gateway) == [("bob", True), ("bob", False)])
+        assert not store.broken
+
+
 async def test_when_logic_stops_those_online_were_seen_until_then(store: Guarded) -> None:
     async with running(store, presence={"offline_delay": NEVER}) as live:
         gateway = await friends(live)
