@@ -29,15 +29,12 @@ from resonance.gateway.dialect import LogicParts
 from resonance.live import LiveConfiguration
 from resonance.logic.secret import load_secret
 from resonance.observe.server import MetricsServer
-from resonance.ports.cache import Cache
-from resonance.ports.counters import Counters
-from resonance.ports.routes import Routes
 from resonance.ports.store import Store
+from resonance.shared import Shared
 from resonance.uplinks import gateway_queue, logic_queue
 
 if TYPE_CHECKING:
     from resonance.discovery import Discovery
-    from resonance.engines.redis.client import RedisClient
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
     from resonance.rpc.connector import Logics
@@ -78,7 +75,6 @@ class Node:
         self._on_ready = ready
         self._dialects = dialects.enabled(settings)
         self._discovery: Discovery | None = None  # from `run` on, unless all roles are here
-        self._redis_client: RedisClient | None = None  # from its first use on
         self._stack = AsyncExitStack()
         self._addresses: dict[str, str] = {}
         self._is_ready = False
@@ -241,65 +237,11 @@ class Node:
     async def _make_logic(self, store: Store) -> LogicRole:
         from resonance.logic.role import LogicRole
 
-        routes, counters = await self._make_routes(), await self._make_counters()
-        queue, cache = logic_queue(self._settings), await self._make_cache()
+        shared = Shared(self._settings)
+        self._on_close(shared.close)
+        routes, counters, cache = await shared.routes(), await shared.counters(), await shared.cache()
+        queue = logic_queue(self._settings)
         return LogicRole(store, routes, counters, self._settings, self._secret(), queue, cache)
-
-    async def _make_routes(self) -> Routes:
-        """Return the table of live routes.
-
-        In one that is logic's own, links end what is over, and nothing else does: after this process stood still, it
-        would not know who lives. In a shared one a lease outlives what the links of a living logic would end.
-        """
-        if self._settings.routes.kind == "memory":
-            from resonance.engines.memory.routes import MemoryRoutes
-
-            return MemoryRoutes()
-        client, rpc = await self._redis(), self._settings.rpc
-        from resonance.engines.redis.routes import RedisRoutes
-
-        return RedisRoutes(client, rpc.lease + 4 * rpc.heartbeat)
-
-    async def _make_counters(self) -> Counters:
-        from resonance.engines.memory.counters import MemoryCounters
-
-        if self._settings.counters.kind == "memory":
-            return MemoryCounters()
-        client = await self._redis()
-        from resonance.engines.redis.counters import RedisCounters
-
-        return RedisCounters(client, MemoryCounters())
-
-    async def _make_cache(self) -> Cache | None:
-        config = self._settings.cache
-        if config.kind == "none":
-            return None
-        if config.kind == "memory":
-            from resonance.engines.memory.cache import MemoryCache
-
-            return MemoryCache(config.entries_ttl, config.profile_ttl)
-        client = await self._redis()
-        from resonance.engines.redis.cache import RedisCache
-
-        return RedisCache(client, config.entries_ttl, config.profile_ttl)
-
-    async def _redis(self) -> RedisClient:
-        """Return the way to Redis, which need not be there.
-
-        Raises:
-            ServiceError: INVALID_ARGUMENT when its library is not installed, or Redis refuses us.
-        """
-        if self._redis_client is None:
-            try:
-                from resonance.engines.redis.client import RedisClient
-            except ModuleNotFoundError as error:
-                reason = f"Redis is configured, and {error.name} is not installed: pip install 'resonance-im[redis]'"
-                raise ServiceError(Code.INVALID_ARGUMENT, reason, field="redis") from error
-
-            self._redis_client = RedisClient(self._settings.redis)
-            self._on_close(self._redis_client.close)
-            await self._redis_client.start()
-        return self._redis_client
 
     async def _start_task(self, store: Store, delivery: object) -> None:
         from resonance.buses import DerivedWork

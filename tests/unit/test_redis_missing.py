@@ -9,7 +9,7 @@ import pytest
 
 from resonance.config.load import load
 from resonance.domain.errors import Code, ServiceError
-from resonance.node import Node
+from resonance.shared import Shared
 
 
 @pytest.mark.parametrize("key", ["RESONANCE_ROUTES__KIND", "RESONANCE_COUNTERS__KIND"])
@@ -20,7 +20,7 @@ async def test_a_missing_library_is_told_with_its_extra(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    node = Node("serve", load(folder=tmp_path, environ={key: "redis"}), None)
+    shared = Shared(load(folder=tmp_path, environ={key: "redis"}).settings)
     with pytest.raises(ServiceError, match=r"resonance-im\[redis\]") as refused:
-        await (node._make_routes() if "ROUTES" in key else node._make_counters())
+        await (shared.routes() if "ROUTES" in key else shared.counters())
     assert refused.value.code is Code.INVALID_ARGUMENT
