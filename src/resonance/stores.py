@@ -9,7 +9,7 @@ import structlog
 from pydantic import SecretStr
 
 from resonance.config import Settings, paths
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.sql.store import SqlStore
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from resonance.config import Settings
-from resonance.config.settings import KafkaConfig
+from resonance.config.engines import KafkaConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.ports.uplink import Downward, GatewayEnd, Intake
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from tests.engines.etcd import EtcdServer, etcd_server
 
 _HERE = Path(__file__).parent

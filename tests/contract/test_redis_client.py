@@ -8,7 +8,7 @@ import time
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from resonance.config.settings import RedisConfig
+from resonance.config.engines import RedisConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.redis.client import Gone, RedisClient
 from tests.engines.redis import RedisServer, redis_server

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.engines.etcd.registry import EtcdRegistry
 from resonance.ports.registry import Watch
 from tests.e2e.servers import Deployment, Process

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal, cast
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.content import body_hash
 from resonance.domain.model import NewEntry
 from resonance.engines.sqlite.store import SqliteStore

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import UserId
 from resonance.domain.model import AppendStatus, NewUser

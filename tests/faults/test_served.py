@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.engines.mysql.address import parameters
 from tests.e2e.servers import Deployment
 from tests.engines import SERVED, Server

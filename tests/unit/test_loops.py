@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from resonance.config import Settings
-from resonance.config.settings import RedisConfig, Rpc, StatusBatcher
+from resonance.config.engines import RedisConfig
+from resonance.config.settings import Rpc, StatusBatcher
 from resonance.config.sources import Found
 from resonance.domain.model import SendAnswer, SendItem
 from resonance.engines.file.live import FileLive

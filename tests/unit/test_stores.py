@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from resonance.config import Settings
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.stores import make_store
 

@@ -14,7 +14,8 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from resonance.config.settings import ADDRESS, LIVE, PATH, REDIS_URL, Section, Settings, parse_duration
+from resonance.config.settings import Settings
+from resonance.config.values import ADDRESS, LIVE, PATH, REDIS_URL, Section, parse_duration
 
 PREFIX = "RESONANCE_"
 Shape = Literal["scalar", "duration", "list", "mapping"]

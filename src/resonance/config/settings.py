@@ -6,65 +6,23 @@ units and defaults. A key that is here does something; `resonance config check` 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-
-
-def parse_duration(value: object) -> object:
-    """Return seconds for a duration such as `100ms`, `30s`, `5m`, `24h`, `30d`; a bare number is seconds."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError(f"{value!r} is not a duration: write 100ms, 30s, 5m, 24h or 30d")
-        return float(match[1]) * _UNIT_S[match[2]]
-    return value
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as it is written in the configuration, in the largest unit that keeps it whole."""
-    for unit in ("d", "h", "m", "s", "ms"):
-        amount = seconds / _UNIT_S[unit]
-        if amount >= 1 and amount == round(amount):
-            return f"{amount:.0f}{unit}"
-    return f"{seconds:g}"
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
-"""Seconds; written as a number of seconds or with a unit: 100ms, 30s, 5m, 24h, 30d."""
-
-Span = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-"""A duration that cannot be 0, because nothing could happen in it."""
-
-ADDRESS = r"^(unix:.+|[^/\s]+:\d{1,5})$"
-PATH = r"^/[\w/.-]*$"
-REDIS_URL = r"^(rediss?://[^\s:@/]+(:\d{1,5})?(/\d+)?|unix:///\S+)$"
-
-Address = Annotated[str, Field(pattern=ADDRESS)]
-"""Where a role listens: unix:path or host:port."""
-
-Name = Annotated[str, Field(min_length=1)]
-
-LIVE = "live"
-"""Marks a key that may change while the server runs: its readers ask for it each time and keep no copy."""
-
-PlatformId = Annotated[int, Field(ge=0, le=5)]
-
-
-def _at_most(low: str, low_value: float, high: str, high_value: float) -> None:
-    if low_value > high_value:
-        raise ValueError(f"{low} ({low_value:.12g}) has to be at most {high} ({high_value:.12g})")
-
-
-class Section(BaseModel):
-    """A part of the configuration; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from resonance.config.engines import (
+    BusConfig,
+    CacheConfig,
+    CountersConfig,
+    EtcdConfig,
+    KafkaConfig,
+    RedisConfig,
+    RegistryConfig,
+    RoutesConfig,
+    StoreConfig,
+)
+from resonance.config.values import LIVE, PATH, Address, Duration, Name, PlatformId, Section, Span, at_most
 
 
 class Service(Section):
@@ -112,8 +70,8 @@ class WsConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _at_most("low_water", self.low_water, "high_water", self.high_water)
-        _at_most("ping_interval", self.ping_interval, "pong_timeout", self.pong_timeout)
+        at_most("low_water", self.low_water, "high_water", self.high_water)
+        at_most("ping_interval", self.ping_interval, "pong_timeout", self.pong_timeout)
         return self
 
 
@@ -165,31 +123,6 @@ class StatusBatcher(Section):
     """Longest time that a change waits; an idle gateway sends at once."""
 
 
-class StoreConfig(Section):
-    """The database."""
-
-    kind: Literal["sqlite", "postgres", "mysql"] = "sqlite"
-    """Engine; mysql is MariaDB, too."""
-    url: SecretStr | None = None
-    """Where the database server is: postgresql://user:password@host:5432/database, mysql://user:password@host:3306/database."""
-    connections: int = Field(10, ge=2, le=500)
-    """Connections to the database server per process, at most."""
-    timeout: Duration = 10
-    """How long to wait for the database server: for a connection, and for the answer to a statement."""
-    path: Path | None = None
-    """SQLite file; the default is resonance.db in data_dir."""
-    synchronous: Literal["full", "normal", "off"] = "full"
-    """SQLite's PRAGMA synchronous. Anything but full can lose acked messages in a power cut: the server warns."""
-    readers: int = Field(2, ge=1, le=16)
-    """Reader threads."""
-    wal_limit_mb: int = Field(64, ge=4)
-    """Write-ahead log size above which a checkpoint truncates it."""
-    tombstones: Span = 30 * 86400
-    """How long deletions are remembered for clients that sync; an older token means refetch."""
-    keep_events: int = Field(50_000, ge=0)
-    """Processed outbox events that are kept, so that a gateway that was cut off can be given them again."""
-
-
 class Auth(Section):
     """Tokens."""
 
@@ -239,7 +172,7 @@ class AccountsConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _at_most("password_min", self.password_min, "password_max", self.password_max)
+        at_most("password_min", self.password_min, "password_max", self.password_max)
         return self
 
 
@@ -266,7 +199,7 @@ class Groups(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _at_most("max_members", self.max_members, "members_limit", self.members_limit)
+        at_most("max_members", self.max_members, "members_limit", self.members_limit)
         return self
 
 
@@ -366,168 +299,6 @@ class Roles(Section):
     """Whether logic and task call repo in another process, or are repo themselves (on PostgreSQL or MySQL only)."""
 
 
-class EtcdConfig(Section):
-    """etcd, when the registry or live configuration is in it."""
-
-    endpoints: tuple[Address, ...] = Field(("127.0.0.1:2379",), min_length=1)
-    """Its members; one is used at a time, and the next one once that fails."""
-    prefix: str = Field("/resonance", pattern=PATH)
-    """What all keys begin with; clusters that share an etcd need one each."""
-    timeout: Span = 3
-    """Longest time a call may take."""
-    user: str = ""
-    """User, where etcd asks for one."""
-    password: SecretStr | None = None
-    """Password of the user."""
-    ca: Path | None = None
-    """File with the certificate that etcd's is checked by (PEM); with it connections are encrypted."""
-    certificate: Path | None = None
-    """File with our own certificate, where etcd asks for one (PEM)."""
-    key: Path | None = None
-    """File with the key of our certificate (PEM)."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        if self.certificate and not self.ca:
-            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
-        return self
-
-
-class BusConfig(Section):
-    """How task gets the events that it makes derived work from (docs/operations.md)."""
-
-    kind: Literal["outbox", "kafka"] = "outbox"
-    """outbox: from the store, by one task at a time; kafka: through Kafka, by all tasks together."""
-    lease: Span = 5
-    """Time after which another task takes over what one that died did alone."""
-
-
-class KafkaTopics(Section):
-    """Topics in the words of other systems, whose dialects have to be enabled; what has no name is not published."""
-
-    push_event: Name | None = None
-    """Every message as Resonance's PushEvent (protobuf); its consumers know it as resonance.push.event.v1."""
-    user_events: Name | None = None
-    """GoChat's events of people and friends (JSON); its consumers know it as gochat.user-events."""
-    message_events: Name | None = None
-    """GoChat's events of conversations (JSON); its consumers know it as gochat.message-events."""
-    notifications: Name | None = None
-    """GoChat's notifications (JSON); its consumers know it as gochat.notifications."""
-
-
-class KafkaConfig(Section):
-    """Kafka, when it is the bus or the uplink."""
-
-    brokers: tuple[Address, ...] = Field(("127.0.0.1:9092",), min_length=1)
-    """Some of its brokers; they name the others."""
-    topic: Name = "resonance.events"
-    """Topic of the events; made when it is not there."""
-    dead_letters: Name = "resonance.events.dead"
-    """Topic of events that could not be processed, beside the store's own list of them; made when it is not there."""
-    topics: KafkaTopics = KafkaTopics()
-    group: Name = "resonance"
-    """What the names of our consumer groups begin with."""
-    upstream: Name = "im-upstream-topic"
-    """Topic of clients' messages, with `uplink: kafka`; made when it is not there. Only gateways may write there."""
-    upstream_group: Name = "logic.upstream.group"
-    """Consumer group of all logics on that topic."""
-    downstream: Name = "im-downstream-topic-"
-    """What the name of a gateway's topic begins with, before the gateway's id; made when it is not there, with one
-    partition. Only logic may write there.
-    """
-    partitions: int = Field(12, ge=1, le=1000)
-    """Partitions of a topic that we make: as many tasks may share the work."""
-    replicas: int = Field(0, ge=0, le=100)
-    """Copies of a topic that we make; 0 takes Kafka's default."""
-    retention: Span = 7 * 86400
-    """How long Kafka keeps the events of a topic that we make; longer than task may ever be away."""
-    session: Span = Field(10, ge=1)
-    """Time after which the partitions of a task that died go to the others."""
-    user: str = ""
-    """User, where Kafka asks for one (SASL)."""
-    password: SecretStr | None = None
-    """Password of the user."""
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """How the password is shown to Kafka."""
-    ca: Path | None = None
-    """File with the certificate that Kafka's is checked by (PEM); with it connections are encrypted."""
-    certificate: Path | None = None
-    """File with our own certificate, where Kafka asks for one (PEM)."""
-    key: Path | None = None
-    """File with the key of our certificate (PEM)."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        if self.certificate and not self.ca:
-            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
-        return self
-
-
-class RedisConfig(Section):
-    """Redis, when something is shared in it."""
-
-    url: str = Field("redis://127.0.0.1:6379/0", pattern=REDIS_URL)
-    """Where it is; rediss:// encrypts, and /number is the database. Redis 6 or newer, but no Redis Cluster."""
-    user: str = ""
-    """User, where Redis asks for one."""
-    password: SecretStr | None = None
-    """Password."""
-    prefix: Name = "resonance:"
-    """What all keys begin with; installations that share a Redis need one each."""
-    timeout: Span = 1
-    """Longest time a call may take; then it counts as gone, and nobody waits for it until it answers again."""
-    connections: int = Field(8, ge=1, le=500)
-    """Connections per process, at most."""
-    ca: Path | None = None
-    """File with the certificate that Redis's is checked by (PEM); by default the system's are used."""
-    certificate: Path | None = None
-    """File with our own certificate, where Redis asks for one (PEM)."""
-    key: Path | None = None
-    """File with the key of our certificate (PEM)."""
-
-
-class RoutesConfig(Section):
-    """Where it is known which users are on which gateways."""
-
-    kind: Literal["memory", "redis"] = "memory"
-    """memory: each logic knows those of the gateways that are linked to it; redis: all logics share one table."""
-
-
-class CountersConfig(Section):
-    """Where failed logins, registrations and users' messages (for their rates) are counted."""
-
-    kind: Literal["memory", "redis"] = "memory"
-    """memory: each logic counts by itself; redis: all of them together."""
-
-
-class CacheConfig(Section):
-    """Copies of what is read often: newest messages of conversations that are read a lot, and profiles."""
-
-    kind: Literal["none", "memory", "redis"] = "none"
-    """none: everything is read from the store; memory: each logic has copies of its own; redis: all share them."""
-    entries_ttl: Span = 600
-    """How long a conversation's newest messages stay after the last of them came."""
-    profile_ttl: Span = 10
-    """How long a profile stays: so old it may be shown after a change of which the cache could not be told."""
-
-
-class RegistryConfig(Section):
-    """How roles find one another when they run as processes of their own."""
-
-    kind: Literal["static", "etcd"] = "static"
-    """static: by `endpoints`; etcd: they register in etcd, and `endpoints` does nothing."""
-    ttl: int = Field(10, ge=2, le=3600)
-    """Seconds after which an instance that died is no longer called."""
-    advertise: Name | None = None
-    """Host by which others reach this process; by default where it listens, and this machine's name if everywhere."""
-    settle: Duration = 0.5
-    """How long a stopping instance goes on after it said that it wants no new work, for callers to hear of it."""
-
-
 class LiveConfig(Section):
     """Where the keys that may change while the server runs are written; what is there wins over every other place."""
 
@@ -558,7 +329,7 @@ class Settings(Section):
     """Name of logic in `endpoints`."""
     repo_service_name: Name = "repo-service"
     """Name of repo in `endpoints`."""
-    endpoints: dict[str, Address] = {"logic-service": "unix:logic.sock", "repo-service": "unix:repo.sock"}
+    endpoints: dict[str, Address] = Field({"logic-service": "unix:logic.sock", "repo-service": "unix:repo.sock"})
     """Where other roles are, by service name: unix:path (relative ones are below data_dir) or host:port; several with
     commas between them. Only with registry.kind static.
     """

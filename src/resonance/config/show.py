@@ -10,12 +10,13 @@ import yaml  # comes with pydantic-settings, without types
 
 from resonance.config.keys import Key, keys, sections
 from resonance.config.load import Loaded
-from resonance.config.settings import Settings, format_duration
+from resonance.config.settings import Settings
+from resonance.config.values import format_duration
 
 _HEAD = """\
 # Configuration
 
-<!-- written by `resonance config docs`; change the descriptions in src/resonance/config/settings.py -->
+<!-- written by `resonance config docs`; change the descriptions in src/resonance/config -->
 
 Nothing has to be configured. What is, comes from these places; a later one wins, key by key:
 

@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import ServiceError
 from resonance.observe import metrics
 from resonance.ports.store import Store

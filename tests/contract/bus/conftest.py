@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import KafkaConfig, StoreConfig
+from resonance.config.engines import KafkaConfig, StoreConfig
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.ports.store import Store
 from tests.contract.bus.kafka_world import KafkaWorld

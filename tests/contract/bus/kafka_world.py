@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resonance.config.settings import KafkaConfig
+from resonance.config.engines import KafkaConfig
 from resonance.engines.kafka.bus import KafkaBus
 from resonance.engines.kafka.cluster import Cluster
 from resonance.engines.kafka.relay import Relay

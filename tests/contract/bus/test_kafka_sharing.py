@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from resonance.config.settings import KafkaTopics
+from resonance.config.engines import KafkaTopics
 from resonance.domain.errors import ServiceError
 from resonance.domain.events import EntriesAppended, Event
 from resonance.engines.kafka.bus import KafkaBus

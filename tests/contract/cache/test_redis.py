@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance.config.settings import RedisConfig
+from resonance.config.engines import RedisConfig
 from resonance.engines.redis.cache import RedisCache
 from resonance.engines.redis.client import RedisClient
 from resonance.ports.cache import Cache

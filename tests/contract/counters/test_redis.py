@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from resonance.config.settings import RedisConfig
+from resonance.config.engines import RedisConfig
 from resonance.engines.memory.counters import MemoryCounters
 from resonance.engines.redis.client import RedisClient
 from resonance.engines.redis.counters import RedisCounters

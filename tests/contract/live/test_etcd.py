@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.engines.etcd import mirror
 from resonance.engines.etcd.live import EtcdLive
 from resonance.ports.live import LiveSource

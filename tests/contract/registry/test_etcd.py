@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from resonance._proto.etcd.v3 import etcd_pb2 as pb
 from resonance._proto.etcd.v3 import etcd_pb2_grpc as stubs
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.etcd import mirror
 from resonance.engines.etcd.client import EtcdClient, prefix_end

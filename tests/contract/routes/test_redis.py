@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance.config.settings import RedisConfig
+from resonance.config.engines import RedisConfig
 from resonance.engines.redis.client import RedisClient
 from resonance.engines.redis.routes import RedisRoutes
 from resonance.ports.routes import Routes

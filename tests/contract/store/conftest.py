@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from resonance.config import Settings
-from resonance.config.settings import Rpc, StoreConfig
+from resonance.config.engines import StoreConfig
+from resonance.config.settings import Rpc
 from resonance.engines.mysql import pool as mysql_pool
 from resonance.engines.mysql.address import open_connection
 from resonance.engines.postgres import pool as postgres_pool

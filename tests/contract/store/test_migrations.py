@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.model import MemberStatus
 from resonance.engines.sql import migrations
 from resonance.engines.sqlite.migrate import migrate

@@ -12,7 +12,7 @@ from asyncmy import Connection
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.mysql import address
 from resonance.engines.mysql import migrate as migrating

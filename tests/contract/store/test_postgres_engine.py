@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code
 from resonance.engines.postgres.store import PostgresStore
 from resonance.engines.postgres.tx import numbered

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain import events
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.sql import migrations
@@ -219,7 +219,7 @@ class TestFile:
         store = await opened(database)
         script = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from resonance.config.settings import StoreConfig\n"
+            "from resonance.config.engines import StoreConfig\n"
             "from resonance.engines.sqlite.store import SqliteStore\n"
             "asyncio.run(SqliteStore(Path(sys.argv[1]), StoreConfig()).start())"
         )
@@ -245,7 +245,7 @@ class TestFile:
     async def test_an_up_to_date_store_starts_without_alembic(self, database: Path) -> None:
         script = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from resonance.config.settings import StoreConfig\n"
+            "from resonance.config.engines import StoreConfig\n"
             "from resonance.engines.sqlite.store import SqliteStore\n"
             "asyncio.run(SqliteStore(Path(sys.argv[1]), StoreConfig()).start())\n"
             "assert 'sqlalchemy' not in sys.modules and 'alembic' not in sys.modules"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from resonance.config.settings import KafkaConfig
+from resonance.config.engines import KafkaConfig
 from resonance.domain.content import Kind
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import SendItem

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from resonance.config.keys import keys
-from resonance.config.settings import Section, Settings
+from resonance.config.settings import Settings
+from resonance.config.values import Section
 
 SOURCE = Path(__file__).parents[3] / "src" / "resonance"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from resonance.config import Settings
 from resonance.config.keys import keys, sections
 from resonance.config.load import load
-from resonance.config.settings import format_duration, parse_duration
 from resonance.config.show import check_lines, default_yaml, docs_markdown
+from resonance.config.values import format_duration, parse_duration
 
 REPOSITORY = Path(__file__).parents[3]
 

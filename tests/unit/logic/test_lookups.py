@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code
 from resonance.domain.ids import ConversationId, UserId
 from resonance.domain.model import Caller, Entry, EntryPage, NewEntry, NewGroup, User, UserChanges, UserStatus

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.fences import EACH, LIFE_S, Fences
 from resonance.domain.ids import SERVER_KEY_MARK

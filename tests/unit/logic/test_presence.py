@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.signals import Presence
 from resonance.engines.sqlite.store import SqliteStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import RedisConfig, StoreConfig
+from resonance.config.engines import RedisConfig, StoreConfig
 from resonance.domain.signals import Presence
 from resonance.engines.redis.client import RedisClient
 from resonance.engines.redis.routes import RedisRoutes

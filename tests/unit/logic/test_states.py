@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.model import SMALL_CONVERSATION, ConversationState
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.logic.states import States

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.content import Kind
 from resonance.domain.events import ConversationUpdated, EntriesAppended, Event, FriendsUpdated, decode
 from resonance.domain.ids import UserId, single_id

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.model import MemberSettings, NewGroup, RecvOpt
 from resonance.engines.sqlite.store import SqliteStore
 from resonance.ports.push import Notification, OfflinePush

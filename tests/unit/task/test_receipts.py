@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from resonance.config.settings import Receipts, StoreConfig
+from resonance.config.engines import StoreConfig
+from resonance.config.settings import Receipts
 from resonance.domain.events import PointerMoved
 from resonance.domain.model import Audience, Entry
 from resonance.domain.signals import Receipt

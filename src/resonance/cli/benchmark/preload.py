@@ -11,7 +11,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from resonance.cli.benchmark.accounts import PASSWORD
 from resonance.cli.benchmark.jobs import TEXT
 from resonance.cli.benchmark.packets import key_of
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.content import Kind, body_hash
 from resonance.domain.ids import UserId
 from resonance.domain.model import Conversation, NewEntry, NewUser

@@ -16,7 +16,7 @@ import grpc.aio
 
 from resonance._proto.etcd.v3 import etcd_pb2 as pb
 from resonance._proto.etcd.v3 import etcd_pb2_grpc as stubs
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.domain.errors import Code, ServiceError
 
 R = TypeVar("R")

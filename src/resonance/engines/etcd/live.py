@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.config.sources import Found, read_entries
 from resonance.engines.etcd.client import EtcdClient
 from resonance.engines.etcd.mirror import Mirror

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import orjson
 import structlog
 
-from resonance.config.settings import EtcdConfig
+from resonance.config.engines import EtcdConfig
 from resonance.domain.errors import ServiceError
 from resonance.engines.etcd.client import EtcdClient
 from resonance.engines.etcd.mirror import Mirror, retry_pause

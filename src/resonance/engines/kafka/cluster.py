@@ -13,7 +13,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
-from resonance.config.settings import KafkaConfig
+from resonance.config.engines import KafkaConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.kafka.records import Place
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from asyncmy import Connection, connect
 from asyncmy.constants import CLIENT
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.ports.store import MAX_TRANSACTION_MS, STALLED_TRANSACTION_MS
 

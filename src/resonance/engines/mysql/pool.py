@@ -12,7 +12,7 @@ from weakref import WeakSet
 from asyncmy import Connection, Pool, create_pool
 from asyncmy.errors import InterfaceError, InternalError, MySQLError
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.mysql.address import Server, parameters, session
 from resonance.engines.mysql.tx import MySqlTx

@@ -9,7 +9,7 @@ import structlog
 from asyncmy import Connection
 from asyncmy.errors import MySQLError
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.mysql.address import Server, open_connection, parameters, server_of, session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
 from resonance.engines.postgres.tx import PostgresTx
 from resonance.engines.sql.transactions import Isolation, Meaning, Transactions, Work, check_time

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 import asyncpg
 import structlog
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.postgres.append import append
 from resonance.engines.postgres.listener import Listener

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from resonance.config.settings import RedisConfig
+from resonance.config.engines import RedisConfig
 from resonance.domain.errors import Code, ServiceError
 
 log = structlog.get_logger(__name__)

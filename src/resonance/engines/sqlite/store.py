@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from resonance.config.settings import StoreConfig
+from resonance.config.engines import StoreConfig
 from resonance.domain.model import AppendOutcome, NewEntry
 from resonance.engines.sql.bell import Bell
 from resonance.engines.sql.store import Command, SqlStore
