@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.engines.processes import free_port
+from tests.engines.processes import free_port, make_certificate
 
 TIMEOUT_S = 30.0
 
@@ -91,12 +91,9 @@ class EtcdServer:
 
     def encrypt(self) -> None:
         """Make a certificate for `localhost` and take only encrypted connections from the next start on."""
-        key = self._folder / "key.pem"
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-        names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(self.certificate)]
-        subprocess.run([*request, *names], check=True, stdout=-3, stderr=-3)
+        certificate, key = make_certificate(self._folder)
         self._scheme = "https"
-        self._options = [f"--cert-file={self.certificate}", f"--key-file={key}"]
+        self._options = [f"--cert-file={certificate}", f"--key-file={key}"]
 
     @property
     def pid(self) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.engines.processes import free_port
+from tests.engines.processes import free_port, make_certificate
 
 JARS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resonance" / "kafka"
 NEEDS = "java, and Kafka's jars: make engines"
@@ -43,6 +43,17 @@ broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
 log.cleaner.enable=false
 """
+_SECURED = """
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/both.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/certificate.pem
+listener.name.secured.ssl.client.auth=required
+listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+  user_{user}="{password}";
+"""
 
 
 class KafkaServer:
@@ -50,19 +61,38 @@ class KafkaServer:
 
     Attributes:
         address: where it listens, `host:port`.
+        secured: where it listens for those who have a certificate and a password, once it is `secure`.
+        certificate, key: its files (PEM), then; the certificate is `localhost`'s and good for clients, too.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
+        self.secured = f"localhost:{free_port()}"
+        self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
         self._process: subprocess.Popen[bytes] | None = None
         settings = _SETTINGS.format(port=self._port, controller=free_port(), folder=folder)
         (folder / "server.properties").write_text(settings)
+        self._users: list[str] = []
+
+    def secure(self, user: str, password: str) -> None:
+        """Have it listen at `secured`, too, for this user alone; before `create`."""
+        make_certificate(self._folder)
+        both = self._folder / "both.pem"
+        both.write_text(self.key.read_text() + self.certificate.read_text())
+        properties = self._folder / "server.properties"
+        text = properties.read_text()
+        text = text.replace(
+            "\nadvertised.listeners=", f",SECURED://{self.secured}\nadvertised.listeners=SECURED://{self.secured},"
+        )
+        text = text.replace("protocol.map=", "protocol.map=SECURED:SASL_SSL,")
+        properties.write_text(text + _SECURED.format(folder=self._folder, user=user, password=password))
+        self._users = ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
 
     def create(self) -> None:
         """Make the folder of its data."""
-        arguments = ["format", "-t", _CLUSTER, "-c", f"{self._folder}/server.properties"]
+        arguments = ["format", "-t", _CLUSTER, "-c", f"{self._folder}/server.properties", *self._users]
         subprocess.run(self._java("kafka.tools.StorageTool", *arguments), check=True, stdout=-3, stderr=-3)
 
     def start(self) -> None:
@@ -111,11 +141,13 @@ class KafkaServer:
 
 
 @contextmanager
-def kafka_server() -> Iterator[KafkaServer]:
-    """Run a broker for a while."""
+def kafka_server(user: str = "", password: str = "") -> Iterator[KafkaServer]:
+    """Run a broker for a while, which listens for this user, too, if there is one (`KafkaServer.secure`)."""
     folder = Path(tempfile.mkdtemp(prefix="resonance-kafka-"))
     server = KafkaServer(folder)
     try:
+        if user:
+            server.secure(user, password)
         server.create()
         server.start()
         yield server

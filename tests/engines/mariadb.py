@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from tests.engines.processes import as_user, folder_of, free_port
+from tests.engines.processes import as_user, folder_of, free_port, make_certificate
 
 DAEMON = "/usr/sbin/mariadbd"
 NEEDS = "the Debian package mariadb-server"
@@ -81,10 +81,7 @@ class MariaDbServer:
 
     def encrypt(self) -> Path:
         """Start it anew with a certificate for `localhost`, which is returned, and refuse what is not encrypted."""
-        certificate, key = self._folder / "certificate.pem", self._folder / "key.pem"
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-        names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(as_user("mysql", [*request, *names]), check=True, stdout=-3, stderr=-3)
+        certificate, key = make_certificate(self._folder, "mysql")
         self.crash()
         self.start(f"ssl-cert={certificate}", f"ssl-key={key}", "require-secure-transport=ON")
         return certificate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,16 @@ def as_user(user: str, command: list[str]) -> list[str]:
     """Return the command as root has to run it; that of anybody else is as it was."""
     switched = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
     return switched if os.getuid() == 0 else command
+
+
+def make_certificate(folder: Path, user: str = "") -> tuple[Path, Path]:
+    """Make a certificate for `localhost` in a folder, as this user if there is one; return its file and its key's."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    command = [*request, *names]
+    subprocess.run(as_user(user, command) if user else command, check=True, stdout=-3, stderr=-3)
+    return certificate, key
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.engines.processes import free_port
+from tests.engines.processes import free_port, make_certificate
 
 TIMEOUT_S = 30.0
 
@@ -38,11 +38,9 @@ class RedisServer:
 
     def encrypt(self) -> int:
         """Make a certificate for `localhost`; return the port that takes encrypted connections after the next start."""
-        key, port = self.folder / "key.pem", free_port()
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-        names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(self.certificate)]
-        subprocess.run([*request, *names], check=True, stdout=-3, stderr=-3)
-        files = ["--tls-cert-file", str(self.certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+        port = free_port()
+        certificate, key = make_certificate(self.folder)
+        files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
         self.options += ["--tls-port", str(port), *files]
         return port
 
