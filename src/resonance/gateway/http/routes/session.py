@@ -47,7 +47,7 @@ async def list_sessions(caller: CallerOf, conversations: ConversationsOf, contex
     "/create",
     operation_id="create_session",
     summary="Make a session",
-    responses=refusals(Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.LIMIT_REACHED),
+    responses=refusals(Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.LIMIT_REACHED, Code.ROLE_INSUFFICIENT),
 )
 async def create(
     body: CreateSessionBody, caller: CallerOf, conversations: ConversationsOf, context: ContextOf
@@ -85,7 +85,12 @@ async def list_messages(
     return SessionMessagesOut(messages=[push_message_out(entry, view) for entry in page.entries])
 
 
-@router.get("/search", operation_id="search_contacts", summary="Find people", responses=refusals())
+@router.get(
+    "/search",
+    operation_id="search_contacts",
+    summary="Find people",
+    responses=refusals(Code.ROLE_INSUFFICIENT),
+)
 async def search(
     caller: CallerOf,
     accounts: AccountsOf,
