@@ -324,6 +324,10 @@ async def test_the_room_is_everybodys(deployment: Deployment, logic: Service) ->
     ann, bob = await pair(deployment)
     sent = await ann.send("0", "to everybody")
     assert sent.conversation == "0"
+    with pytest.raises(Refused, match="there is no conversation"):
+        await ann.send("world", "by another name")
+    with pytest.raises(Refused, match="not_found"):
+        await ann.history("world")
     pushed = await bob.wait_content("to everybody")
     assert (pushed.conversation, pushed.seq) == ("0", sent.seq)
     room = (await bob.conversations())["0"]

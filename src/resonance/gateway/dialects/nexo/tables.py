@@ -11,8 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from resonance.domain.content import KIND_NAMES, Kind
-from resonance.domain.errors import invalid
-from resonance.domain.ids import SERVER_KEY_MARK, ConversationId, group_conversation_id, single_peer
+from resonance.domain.errors import invalid, no_conversation
+from resonance.domain.ids import (
+    OPEN_CONVERSATION,
+    SERVER_KEY_MARK,
+    ConversationId,
+    group_conversation_id,
+    single_peer,
+)
 from resonance.domain.model import ConversationKind, ConversationView, Entry, Member, PresenceState, User
 
 SINGLE, GROUP = int(ConversationKind.SINGLE), int(ConversationKind.GROUP)
@@ -64,6 +70,18 @@ def destination(session_type: object, recv_id: object, group_id: object) -> tupl
 def group_conversation(group_id: str) -> ConversationId:
     """Return the conversation of a group, which may be named by its conversation's id, too."""
     return group_conversation_id(group_id.removeprefix(_GROUP_PREFIX))
+
+
+def is_shown(conversation_id: str) -> bool:
+    """Say whether a conversation has a form in Nexo: all but everybody's, which does not exist for its clients."""
+    return conversation_id != OPEN_CONVERSATION
+
+
+def shown_conversation(conversation_id: str) -> str:
+    """Return the conversation that a client names. Raises CONVERSATION_NOT_FOUND for one that is not shown."""
+    if not is_shown(conversation_id):
+        raise no_conversation(conversation_id)
+    return conversation_id
 
 
 # ---------------------------------------------------------------- what clients are told
