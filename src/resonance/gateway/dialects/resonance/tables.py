@@ -41,7 +41,10 @@ MAX_TIMESTAMP = 253_402_300_799
 ROOM = "0"
 """The session that everybody is in."""
 
-_CONNECT_CODES = {Code.GROUP_FULL: "resource_exhausted"}
+_CONNECT_CODES = {
+    Code.GROUP_FULL: "resource_exhausted",
+    Code.NOT_FOUND: "unimplemented",  # no such procedure, or not by this method: what is no session is told otherwise
+}
 
 
 def connect_code(code: Code) -> str:
