@@ -15,7 +15,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 
 from resonance.config.settings import Dialects
@@ -36,7 +36,7 @@ from resonance.domain.model import (
     SendAnswer,
 )
 from resonance.domain.signals import Presence, Typing
-from resonance.gateway.dialects.nexo import errors, reading, tables
+from resonance.gateway.dialects.nexo import bodies, errors, reading, tables
 from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
 from resonance.gateway.dialects.nexo.door import NexoDoor
 from resonance.gateway.dialects.nexo.internal import check_signature
@@ -124,6 +124,8 @@ def test_a_system_entry_is_a_custom_message_and_keys_of_the_server_are_nobodys()
         (2, {"text": "a"}),
         (6, {"custom": "a"}),
         (7, {"text": "a"}),
+        (True, {"text": "a"}),
+        (1.0, {"text": "a"}),
         ("1", {"text": "a"}),
         (None, {"text": "a"}),
         (1, "a"),
@@ -441,3 +443,12 @@ def test_without_a_secret_there_are_no_services() -> None:
     with pytest.raises(ServiceError) as refused:
         check_signature(Dialects(), signed(), b"{}", lambda: 1_000)
     assert refused.value.code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("field", ["msg_type", "session_type"])
+def test_truth_is_no_number(field: str) -> None:
+    with pytest.raises(ValidationError):
+        bodies.Message.model_validate(TEXT | {field: True})
+    refused = CODEC.decode(frame(1003, TEXT | {field: True}))
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.field) == (Code.INVALID_ARGUMENT, field)

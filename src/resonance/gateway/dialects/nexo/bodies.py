@@ -15,9 +15,15 @@ def _none_is_empty(value: object) -> object:
     return "" if value is None else value
 
 
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_none_is_empty)]
 """A text; null is "", because Go's clients send either for none."""
-Number = Annotated[int, Field(ge=-MAX_INT64, le=MAX_INT64)]
+Number = Annotated[int, BeforeValidator(_no_truth), Field(ge=-MAX_INT64, le=MAX_INT64)]
 ConversationId = Annotated[str, BeforeValidator(_none_is_empty), AfterValidator(shown_conversation)]
 """The id of a conversation, which does not exist when it is not shown."""
 Ids = Annotated[list[str], BeforeValidator(lambda value: [] if value is None else value)]
