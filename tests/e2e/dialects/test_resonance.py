@@ -38,8 +38,9 @@ async def pair(deployment: Deployment) -> tuple[ResonanceClient, ResonanceClient
 async def test_only_packets_of_the_seed_are_sent(deployment: Deployment) -> None:
     ann, bob = await pair(deployment)
     conversation = await ann.open_single(bob.name)
-    await ann.send(conversation, "hello")
-    await bob.wait_content("hello")
+    sent = await ann.send(conversation, "hello")
+    told = await bob.wait_content("hello")
+    assert (sent.conversation, sent.message_id, sent.seq) == (conversation, told.message_id, told.seq)
     await bob.send_packet(seq="p", pulse=make("Pulse"))
     await bob.send_packet(seq="ack-1", ack=make("Ack", ref_seq="1"))  # its client acks pushes; nobody answers
     await bob.send(conversation, "back")

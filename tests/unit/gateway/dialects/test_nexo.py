@@ -83,6 +83,41 @@ def test_the_tables_are_whole() -> None:
         assert set(area.values()) <= known
 
 
+@pytest.mark.parametrize(
+    ("area", "number", "code"),
+    [
+        (errors.ANYWHERE, 1001, Code.INVALID_ARGUMENT),
+        (errors.ANYWHERE, 1002, Code.INTERNAL),
+        (errors.ANYWHERE, 1005, Code.NOT_FOUND),
+        (errors.ANYWHERE, 1006, Code.RATE_LIMITED),
+        (errors.ANYWHERE, 1007, Code.PERMISSION_DENIED),
+        (errors.ANYWHERE, 2001, Code.TOKEN_INVALID),
+        (errors.ANYWHERE, 2002, Code.TOKEN_EXPIRED),
+        (errors.ANYWHERE, 2003, Code.UNAUTHENTICATED),
+        (errors.ANYWHERE, 2006, Code.USER_NOT_FOUND),
+        (errors.ANYWHERE, 2007, Code.USER_EXISTS),
+        (errors.ANYWHERE, 2008, Code.WRONG_CREDENTIALS),
+        (errors.GROUPS, 3001, Code.CONVERSATION_NOT_FOUND),
+        (errors.SENDING, 3001, Code.CONVERSATION_NOT_FOUND),
+        (errors.ANYWHERE, 3002, Code.CONVERSATION_DISSOLVED),
+        (errors.SENDING, 3003, Code.NOT_MEMBER),
+        (errors.GROUPS, 3003, Code.MEMBER_INACTIVE),
+        (errors.SENDING, 3004, Code.MEMBER_INACTIVE),
+        (errors.ANYWHERE, 3005, Code.ALREADY_MEMBER),
+        (errors.ANYWHERE, 3007, Code.ROLE_INSUFFICIENT),
+        (errors.ANYWHERE, 3008, Code.OWNER_MUST_STAY),
+        (errors.ANYWHERE, 4002, Code.KEY_CONFLICT),
+        (errors.READING, 4003, Code.CONVERSATION_NOT_FOUND),
+        (errors.READING, 1007, Code.NOT_MEMBER),
+        (errors.UPGRADES, 5001, Code.BUSY),
+        (errors.ANYWHERE, 5003, Code.MALFORMED_PACKET),
+        (errors.BODY, 1001, Code.MALFORMED_PACKET),
+    ],
+)
+def test_errors_have_the_numbers_of_the_seed(area: errors.Area, number: int, code: Code) -> None:
+    assert errors.number(ServiceError(code), area) == number
+
+
 @given(st.sampled_from(sorted(CLIENT_KINDS)), texts)
 def test_what_is_sent_comes_back(kind: Kind, content: str) -> None:
     entry = Entry("sg_1", 3, 5, "ann", "k", kind, content, "", 3, 9)
