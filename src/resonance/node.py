@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     from resonance.gateway.role import GatewayRole
     from resonance.logic.role import LogicRole
     from resonance.rpc.connector import Logics
+    from resonance.rpc.foreign import Authenticate, Servant
     from resonance.rpc.pool import Pool
+    from resonance.rpc.server import Service
     from resonance.services import LogicServices
+    from resonance.services.link import LinkService
 
 log = structlog.get_logger(__name__)
 
@@ -145,16 +148,12 @@ class Node:
 
     async def _repo(self) -> None:
         """The store, served to logic and task."""
-        from resonance.rpc.server import RpcServer
-
         store = await self._open_store()
         listen = paths.address(self._settings, self._settings.roles.repo_listen)
-        server = RpcServer(listen, [(Store, store)], None, self._settings.rpc)
-        await self._start_rpc("repo", server)
+        await self._start_rpc("repo", "roles.repo_listen", listen, [(Store, store)])
 
     async def _logic(self) -> None:
         """Use cases, for gateways and task."""
-        from resonance.rpc.server import RpcServer
         from resonance.services.accounts import Accounts
         from resonance.services.conversations import Conversations
         from resonance.services.delivery import Delivery
@@ -177,8 +176,7 @@ class Node:
         parts = LogicParts(logic.services, logic.delivery, logic.link, store)
         servants = [servant for dialect in self._dialects for servant in dialect.logic_servants(parts)]
         authenticate = logic.services.accounts.authenticate
-        server = RpcServer(listen, services, logic.link, self._settings.rpc, servants, authenticate)
-        await self._start_rpc("logic", server)
+        await self._start_rpc("logic", "roles.logic_listen", listen, services, logic.link, servants, authenticate)
 
     async def _task(self) -> None:
         """Derived work."""
@@ -194,7 +192,6 @@ class Node:
         from resonance.rpc.connector import Logics
         from resonance.rpc.link import GrpcConnector
         from resonance.rpc.remote import remote
-        from resonance.rpc.server import RpcServer
         from resonance.services import LogicServices
         from resonance.services.accounts import Accounts
         from resonance.services.conversations import Conversations
@@ -211,7 +208,7 @@ class Node:
         listen = f"{service.host}:{service.grpc_port}"
         servants = [s for dialect in self._dialects for s in dialect.gateway_servants(gateway.downlink)]
         authenticate = services.accounts.authenticate
-        await self._start_rpc("grpc", RpcServer(listen, [], None, self._settings.rpc, servants, authenticate))
+        await self._start_rpc("grpc", "service.host", listen, [], None, servants, authenticate)
         await self._start_gateway(gateway)
 
     # ------------------------------------------------------------ parts
@@ -269,8 +266,6 @@ class Node:
 
     async def _start_servants(self, store: Store, logic: LogicRole, gateway: GatewayRole) -> None:
         """Offer every role's services under other systems' names at one address, if there is one."""
-        from resonance.rpc.server import RpcServer
-
         listen = self._settings.dialects.grpc_listen
         if listen is None:
             return
@@ -282,7 +277,7 @@ class Node:
         ]
         authenticate = logic.services.accounts.authenticate
         address = paths.address(self._settings, listen)
-        await self._start_rpc("grpc", RpcServer(address, [], None, self._settings.rpc, servants, authenticate))
+        await self._start_rpc("grpc", "dialects.grpc_listen", address, [], None, servants, authenticate)
 
     def _make_gateway(self, services: LogicServices, logics: Logics) -> GatewayRole:
         from resonance.gateway.role import GatewayRole
@@ -298,10 +293,31 @@ class Node:
         if is_served(self._settings.web):
             self._addresses["web"] = f"{gateway.url.rstrip('/')}/app/"
 
-    async def _start_rpc(self, name: str, server: object) -> None:
+    async def _start_rpc(
+        self,
+        name: str,
+        key: str,
+        listen: str,
+        services: Sequence[Service],
+        link: LinkService | None = None,
+        servants: Sequence[Servant] = (),
+        authenticate: Authenticate | None = None,
+    ) -> None:
+        """Offer services at an address.
+
+        Args:
+            name: what the address is called in the log.
+            key: of the configuration, where it was set.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT, as nobody may listen there.
+        """
         from resonance.rpc.server import RpcServer
 
-        assert isinstance(server, RpcServer)
+        try:
+            server = RpcServer(listen, services, link, self._settings.rpc, servants, authenticate)
+        except ValueError as error:
+            raise ServiceError(Code.INVALID_ARGUMENT, f"{key}: {error}", field=key) from error
         await server.start()
         self._addresses[name] = server.address
 

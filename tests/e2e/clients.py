@@ -123,11 +123,21 @@ class Socket:
 
     @classmethod
     async def open(
-        cls, user: User, *, binary: bool = False, on_packet: Callable[[dict[str, Any]], None] | None = None
+        cls,
+        user: User,
+        *,
+        binary: bool = False,
+        dialect: str = "",
+        on_packet: Callable[[dict[str, Any]], None] | None = None,
     ) -> Socket:
-        """Connect and wait for `ready`. With `on_packet`, packets are handed over instead of being kept."""
+        """Connect and wait for `ready`. With `on_packet`, packets are handed over instead of being kept.
+
+        `dialect` is what the URL says, for a token that another dialect's login issued.
+        """
         self = cls(user, binary=binary, on_packet=on_packet)
-        address = user.url.replace("http", "ws", 1) + f"/ws?token={user.token}"
+        address = (
+            user.url.replace("http", "ws", 1) + f"/ws?token={user.token}" + (f"&dialect={dialect}" if dialect else "")
+        )
         self._connection = await websockets.connect(address, max_size=None, compression=None)
         self._reader = asyncio.create_task(self._read())
         if not binary:

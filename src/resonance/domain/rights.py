@@ -1,4 +1,4 @@
-"""Who may do what in a conversation: one table, one function.
+"""Who may do what in a conversation: one table, one function. (What guests may not do anywhere: `logic.guests`.)
 
 `check` is pure: it decides from a `ConversationState` and the clock. The store repeats nothing of it; it only refuses
 to commit when the state's version is no longer the conversation's.

@@ -9,7 +9,7 @@ optional, all made from the same tables (`tables.py`: ids, kinds, roles, times, 
 * **gRPC**: `rpc.foreign.Servant`s under the names that services of that system call, on the servers of our roles.
 
 It is pure translation: it may issue several commands for one request, and repeats no rule of the core. The HTTP and
-WebSocket halves reach logic by `services` alone.
+WebSocket halves reach logic by `services` alone, and no half touches a port.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
     from resonance.config import Settings
     from resonance.domain.errors import ServiceError
-    from resonance.gateway.seams import Downlink
+    from resonance.gateway.seams import Downlink, Records
     from resonance.gateway.ws.doors import Door
     from resonance.ports.publications import Fact, Publication
-    from resonance.ports.store import Store
     from resonance.rpc.foreign import Servant
     from resonance.services import LogicServices
     from resonance.services.delivery import Delivery
@@ -42,13 +41,13 @@ class LogicParts:
     Attributes:
         services: the use cases, which know who may do what: every change goes by them.
         link: for gateways of the other system, which say who is connected to them.
-        store: for reads in nobody's name, which only services may ask for.
+        records: for reads in nobody's name, which only services may ask for.
     """
 
     services: LogicServices
     delivery: Delivery
     link: LinkService
-    store: Store
+    records: Records
 
 
 class Dialect(ABC):

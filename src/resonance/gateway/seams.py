@@ -1,4 +1,7 @@
-"""Where the gateway's halves meet: connections on one side (`Downlink`), the link to logic on the other (`Uplink`)."""
+"""Where the gateway's halves meet: connections on one side (`Downlink`), the link to logic on the other (`Uplink`).
+
+`Records` is what dialects may read that no use case of logic's is about.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from resonance.domain.closes import Close
-from resonance.domain.model import Entry, Route, SendAnswer
+from resonance.domain.model import ConversationState, Entry, MemberPage, Route, SendAnswer
 from resonance.services.link import PushBatch, RouteRefusal
 
 
@@ -85,3 +88,25 @@ class Downlink(Protocol):
 
     def resync(self) -> None:
         """Tell every client that pushes may have been missed."""
+
+
+class Records(Protocol):
+    """What is stored, whoever it is of, for services of other systems that are themselves trusted with all of it.
+
+    A part of the port `Store`, whose docstrings say more: five reads, so that no dialect can write past logic.
+    """
+
+    async def states(self, conversation_ids: Sequence[str], user_ids: Sequence[str]) -> list[ConversationState]:
+        """Return those of the conversations that exist."""
+
+    async def members(self, conversation_id: str, cursor: str, limit: int) -> MemberPage:
+        """Return a page of the present members."""
+
+    async def entries(self, conversation_id: str, begin: int, end: int) -> list[Entry]:
+        """Return entries of [begin, end], ascending."""
+
+    async def entry(self, message_id: int) -> Entry | None:
+        """Return the entry with this id."""
+
+    async def entries_by_key(self, client_msg_id: str, sender: str, limit: int) -> list[Entry]:
+        """Return the entries that are stored under a key, of one sender or ("") of anybody."""

@@ -114,7 +114,7 @@ class LiveDelivery(Delivery):
                 recipients = [user for user in item.cached.audience if user in here]
                 if recipients:
                     origins = [number if origin == gateway else 0 for origin, number in item.origins]
-                    pushes.append(Push(item.entries, recipients, origins))
+                    pushes.append(_push(item.entries, recipients, origins))
             if pushes:
                 self._links.send(gateway, PushBatch(self.position, pushes, []))
 
@@ -283,9 +283,18 @@ def _clamped(entries: list[Entry], origins: list[int], recipients: Sequence[Audi
         window = Window(min_seq, max_seq)
         visible = [at for at, entry in enumerate(entries) if sees(window, entry.seq)]
         if visible:
-            yield Push([entries[at] for at in visible], [user_id], [origins[at] for at in visible])
+            yield _push([entries[at] for at in visible], [user_id], [origins[at] for at in visible])
     if all_of_it:
-        yield Push(entries, all_of_it, origins)
+        yield _push(entries, all_of_it, origins)
+
+
+def _push(entries: list[Entry], users: list[str], origins: list[int]) -> Push:
+    """Return a push. It has no holes: one append gives consecutive seqs, ranges are read whole, windows are intervals.
+
+    Gateways rely on that: whether a client lacks entries they see from where a push begins (`gateway/ws/fanout.py`).
+    """
+    assert entries[-1].seq - entries[0].seq == len(entries) - 1, "a push with a hole would hide what is lacking"
+    return Push(entries, users, origins)
 
 
 async def run_sweep(delivery: LiveDelivery, interval: float) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from resonance.domain.errors import Code, ServiceError
+from resonance.logic.guests import check_no_guest
 from resonance.ports.store import Store
 
 
@@ -13,9 +16,9 @@ async def check_first_contact(store: Store, user_id: str, peer: str, *, stranger
         strangers: whether people who are not friends may message each other.
 
     Raises:
-        ServiceError: BLOCKED, STRANGERS_REFUSED.
+        ServiceError: BLOCKED, STRANGERS_REFUSED; ROLE_INSUFFICIENT for a guest.
     """
-    relation = await store.relation(user_id, peer)
+    relation, _ = await asyncio.gather(store.relation(user_id, peer), check_no_guest(store, user_id))
     if relation.blocked_by:
         raise ServiceError(Code.BLOCKED)
     if not (strangers or relation.friends or peer == user_id):

@@ -61,7 +61,10 @@ class RpcServer:
         self._endpoint = Endpoint.parse(listen)
         secret = settings.secret.get_secret_value() if settings.secret else ""
         if not (secret or self._endpoint.private):
-            raise ValueError(f"listening on {listen} lets other machines in: set rpc.secret in every role first")
+            raise ValueError(
+                f"listening on {listen} lets other machines in, which may act for any user without rpc.secret: "
+                "set that in every role, or listen on 127.0.0.1 or a unix socket"
+            )
         self._services = services
         self._link = LinkServer(link) if link else None
         self._servants = servants

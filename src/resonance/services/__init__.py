@@ -17,7 +17,10 @@ from resonance.services.messages import Messages
 
 @dataclass(frozen=True, slots=True)
 class LogicServices:
-    """Everything that logic offers to a gateway's requests, wherever it runs."""
+    """Everything that logic offers to a gateway's requests, wherever it runs.
+
+    Guests are refused a part of it (ROLE_INSUFFICIENT): the table is in `logic.guests`.
+    """
 
     accounts: Accounts
     friends: Friends

@@ -15,7 +15,7 @@ class Registration:
 
     Attributes:
         dialect: what the client speaks ("": native); tokens carry it.
-        guest: an account to look around with, which is said of it to everybody.
+        guest: an account to look around with, which is said of it to everybody; `logic.guests` is what it may not do.
     """
 
     user_id: str

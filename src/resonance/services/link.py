@@ -123,7 +123,7 @@ class AnswerBatch(NamedTuple):
 
 
 class Push(NamedTuple):
-    """Entries of one conversation, ascending, for some of its members on this gateway.
+    """Entries of one conversation, ascending and without holes, for some of its members on this gateway.
 
     `origins` are, per entry, the connection it was sent from on this gateway (0: none): that one has its ack and is
     not pushed to.

@@ -112,15 +112,13 @@ class GoChatClient(Client):
 
     async def send(self, conversation: str, content: str, key: str = "") -> Sent:
         self._number += 1
-        temporary = f"temp_{self._number}_0.5{self.token[-8:]}"
+        temporary = key or f"temp_{self._number}_0.5{self.token[-8:]}"  # the web client's key, and all it has
         data = {
             "conversationId": conversation,
             "content": content,
             "messageType": "text",
             "tempMessageId": temporary,
         }
-        if key:
-            data["client_msg_id"] = key
         frame = await self.ask(temporary, {"type": "send-message", "data": data})
         answer = frame["data"]
         if frame["type"] == "error":

@@ -185,6 +185,52 @@ async def test_frames_that_are_none_are_answered_by_errors(deployment: Deploymen
     await ann.send(conversation, "still here")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"tempMessageId": "a" * 64 + "1"}, {"tempMessageId": "a" * 64 + "2"}),
+        ({"tempMessageId": 1_732_690_000_000}, {"tempMessageId": "1732690000000"}),
+        ({"tempMessageId": 0.25}, {"tempMessageId": 0.5}),
+        ({"tempMessageId": "first try", "client_msg_id": "k1"}, {"tempMessageId": "first try", "client_msg_id": "k2"}),
+    ],
+)
+async def test_who_names_messages_apart_sends_two(
+    deployment: Deployment, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    ann, bob = await pair(deployment)
+    conversation = await ann.open_single(bob.name)
+    acked = []
+    for names in (one, other, one, other):
+        data = {"conversationId": conversation, "content": "ok", "messageType": "text"} | names
+        ack = await ann.ask(names["tempMessageId"], {"type": "send-message", "data": data})
+        assert (ack["type"], ack["data"]["tempMessageId"]) == ("message-ack", names["tempMessageId"])
+        acked.append(ack["data"]["messageId"])
+    assert acked[:2] == acked[2:], "sending again is the same message"
+    assert acked[0] != acked[1]
+    assert len(await bob.history(conversation)) == 2
+
+
+async def test_a_key_is_the_same_message_whatever_its_temporary_ids_are(deployment: Deployment) -> None:
+    ann, bob = await pair(deployment)
+    conversation = await ann.open_single(bob.name)
+    acks = [
+        await ann.ask(
+            temporary,
+            {
+                "type": "send-message",
+                "data": {
+                    "conversationId": conversation,
+                    "content": "once",
+                    "tempMessageId": temporary,
+                    "client_msg_id": "k",
+                },
+            },
+        )
+        for temporary in ("t1", "t2")
+    ]
+    assert acks[0]["data"]["messageId"] == acks[1]["data"]["messageId"]
+
+
 async def test_requests_from_a_page_elsewhere_are_allowed(deployment: Deployment) -> None:
     headers = {
         "Origin": "http://localhost:5173",

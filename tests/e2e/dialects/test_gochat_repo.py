@@ -294,7 +294,15 @@ async def test_an_account_with_a_hash(deployment: Deployment, repo: Services) ->
 
 
 @pytest.mark.parametrize(
-    "hashed", ["", PASSWORD, "$2a$10$" + "x" * 53, "$argon2id$v=19$m=1048577,t=9,p=1$c2FsdHNhbHQ$x"]
+    "hashed",
+    [
+        "",
+        PASSWORD,
+        "$2a$10$" + "x" * 53,
+        f"$argon2id$v=19$m=262145,t=1,p=1$c2FsdHNhbHQ${'A' * 43}",
+        f"$argon2id$v=19$m=262144,t=5,p=1$c2FsdHNhbHQ${'A' * 43}",
+        "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$x",
+    ],
 )
 async def test_other_hashes_make_no_account(repo: Services, hashed: str) -> None:
     name = f"yan{unique()}"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.e2e.clients import Socket, people
+from tests.e2e.clients import HttpError, Socket, people
 from tests.e2e.dialects.client import Client, Message, Refused, Sent
 from tests.e2e.dialects.gochat_client import GoChatClient
 from tests.e2e.dialects.nexo_client import KINDS, NexoClient, ObjectClient
@@ -186,3 +186,52 @@ async def test_a_key_is_a_key_over_every_door(deployment: Deployment) -> None:
     assert await gochat.send(conversation, "once", "key-1") == first
     with pytest.raises(Refused):
         await gochat.send(conversation, "twice", "key-1")
+
+
+NEXO_NOT_FOUND = 4003
+WORLD = "world"
+
+
+async def test_a_conversation_that_a_dialect_does_not_show_does_not_exist_there(deployment: Deployment) -> None:
+    speakers, _ = await everybody(deployment)
+    nexo, later, rey, gochat, native = speakers
+    await gochat.send(WORLD, "to everybody")
+    there = {"conversation_id": WORLD}
+    for client in (nexo, later):
+        assert (await client.ask(1001, conversation_ids=[WORLD]))["seqs"] == {}
+        for wish in (
+            client.ask(1002, **there, seq_list=[1]),
+            client.ask(1005, **there, begin_seq=0, end_seq=0, limit=10),
+            client.ask(1006, **there),
+            client.call("GET", "/msg/pull", **there),
+            client.call("GET", "/msg/max_seq", **there),
+            client.call("GET", "/conversation/info", **there),
+            client.call("GET", "/conversation/max_read_seq", **there),
+            client.call("GET", "/conversation/unread_count", **there),
+            client.call("PUT", "/conversation/update", {**there, "is_pinned": True}),
+            client.call("PUT", "/conversation/update", {"is_pinned": True}, **there),
+            client.call("POST", "/conversation/mark_read", {**there, "read_seq": 1}),
+            client.call("POST", "/conversation/mark_read", {**there, "read_seq": 0}),
+        ):
+            with pytest.raises(Refused) as refusal:
+                await wish
+            assert refusal.value.code == NEXO_NOT_FOUND
+    for session in (WORLD, "0"):
+        for wish in (
+            rey.history(session),
+            rey.mark_read(session, 1),
+            rey.mark_read(session, 0),
+            rey.ask("GetRecentMessages", session_id=session),
+        ):
+            with pytest.raises(Refused) as refusal:
+                await wish
+            assert refusal.value.code == "not_found"
+        with pytest.raises(Refused, match="there is no conversation"):
+            await rey.send(session, "hello?")
+    user = native.socket.user
+    with pytest.raises(HttpError) as problem:
+        await user.get(f"/session/messages?session_id={WORLD}")
+    assert (problem.value.status, problem.value.problem["code"]) == (404, "conversation_not_found")
+    assert (await user.get(f"/conversations/{WORLD}/messages"))["messages"], "native clients do see it"
+    assert (await native.send(WORLD, "from a native client")).seq > 0
+    assert {message.content for message in await gochat.history(WORLD)} == {"to everybody", "from a native client"}

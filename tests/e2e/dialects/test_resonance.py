@@ -38,8 +38,9 @@ async def pair(deployment: Deployment) -> tuple[ResonanceClient, ResonanceClient
 async def test_only_packets_of_the_seed_are_sent(deployment: Deployment) -> None:
     ann, bob = await pair(deployment)
     conversation = await ann.open_single(bob.name)
-    await ann.send(conversation, "hello")
-    await bob.wait_content("hello")
+    sent = await ann.send(conversation, "hello")
+    told = await bob.wait_content("hello")
+    assert (sent.conversation, sent.message_id, sent.seq) == (conversation, told.message_id, told.seq)
     await bob.send_packet(seq="p", pulse=make("Pulse"))
     await bob.send_packet(seq="ack-1", ack=make("Ack", ref_seq="1"))  # its client acks pushes; nobody answers
     await bob.send(conversation, "back")
@@ -68,7 +69,7 @@ async def test_json_and_protobuf_say_the_same(deployment: Deployment) -> None:
         ("AuthService/Login", b"{", {"Content-Type": "application/json"}, 400, "invalid_argument"),
         ("AuthService/Login", b"\xff", {"Content-Type": "application/proto"}, 400, "invalid_argument"),
         ("AuthService/Login", b"{}", {"Content-Type": "text/plain"}, 415, "invalid_argument"),
-        ("AuthService/Nothing", b"{}", {"Content-Type": "application/json"}, 404, "not_found"),
+        ("AuthService/Nothing", b"{}", {"Content-Type": "application/json"}, 404, "unimplemented"),
         ("SessionService/GetSessionList", b"{}", {"Content-Type": "application/json"}, 401, "unauthenticated"),
     ],
 )
@@ -119,6 +120,7 @@ async def test_a_body_of_another_length_than_announced_costs_one_connection(
 async def test_a_procedure_is_a_post(deployment: Deployment) -> None:
     response = await request(deployment.url, "GET", f"{PACKAGE}.AuthService/Login")
     assert (response.status, response.headers["allow"]) == (405, "POST")
+    assert json.loads(response.body)["code"] == "unimplemented"
 
 
 async def test_services_and_users_send_by_grpc(deployment: Deployment) -> None:

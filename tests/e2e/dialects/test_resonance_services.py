@@ -144,6 +144,8 @@ async def test_sessions(deployment: Deployment, logic: Service) -> None:
     for seq, left in ((0, 1), (2, 0), (0, 0)):  # nothing is before seq 1, and the position never goes back
         read = await ask(logic, "UpdateReadPosition", username=bob.name, session_id=made.session_id, seq_id=seq)
         assert read.unread_count == left
+    listed = await ask(logic, "GetSessionList", username=bob.name)
+    assert [one.last_read_seq for one in listed.sessions if one.session_id == made.session_id] == [2]
     delta = await ask(logic, "PullInboxDelta", username=bob.name)
     told = {event.message.content: event.message.session_meta.name for event in delta.events}
     assert told["hello"] == "Trip"
@@ -190,7 +192,7 @@ async def test_a_service_pushes_to_many(deployment: Deployment, gateway: Service
         type="image",
         timestamp=1_795_000_000,
     )
-    wish = make("PushRequest", to_usernames=[bob.name, "nobody-here"], message=message)
+    wish = make("PushRequest", to_usernames=[bob.name, "nobody-here", bob.name], message=message)
     answer = await gateway.call(f"{PUSH}/Push", wish, "PushResponse")
     assert (answer.msg_id, list(answer.failed_usernames)) == (7, ["nobody-here"])
     crowd = make("PushRequest", to_usernames=[f"u{number}" for number in range(10_001)], message=message)
@@ -204,6 +206,7 @@ async def test_a_service_pushes_to_many(deployment: Deployment, gateway: Service
     await bob.wait_content("ahead")
     await ann.send(session_id, "the real one")
     assert (await bob.wait_content("the real one")).seq == 1, "what a service pushed took nobody's turn"
+    assert [one.content for one in bob.received].count("by a service") == 1, "named twice, pushed once"
 
 
 async def test_a_stream_of_pushes(deployment: Deployment, gateway: Service) -> None:
@@ -231,6 +234,10 @@ async def test_users_push_to_nobody(deployment: Deployment, channels: dict[str, 
     wish = make("PushRequest", to_usernames=[bob.name], message=make("PushMessage", session_id="c", seq_id=1))
     with pytest.raises(Refused) as refused:
         await Service(channels["gateway"], ann.token).call(f"{PUSH}/Push", wish, "PushResponse")
+    assert refused.value.code == "permission_denied"
+    one = make("PushMessageRequest", to_username=bob.name, message=make("PushMessage", session_id="c", seq_id=1))
+    with pytest.raises(Refused) as refused:
+        await Service(channels["gateway"], ann.token).call(f"{PUSH}/PushMessage", one, "PushMessageResponse")
     assert refused.value.code == "permission_denied"
 
 
@@ -324,6 +331,10 @@ async def test_the_room_is_everybodys(deployment: Deployment, logic: Service) ->
     ann, bob = await pair(deployment)
     sent = await ann.send("0", "to everybody")
     assert sent.conversation == "0"
+    with pytest.raises(Refused, match="there is no conversation"):
+        await ann.send("world", "by another name")
+    with pytest.raises(Refused, match="not_found"):
+        await ann.history("world")
     pushed = await bob.wait_content("to everybody")
     assert (pushed.conversation, pushed.seq) == ("0", sent.seq)
     room = (await bob.conversations())["0"]

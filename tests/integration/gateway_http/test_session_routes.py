@@ -101,6 +101,22 @@ async def test_messages(door: Door) -> None:
     door.messages.history.assert_awaited_once_with(CALLER, SINGLE, 4, 5)
 
 
+@pytest.mark.parametrize("room", [False, True])
+async def test_everybodys_messages_are_read_where_it_is_listed(room: bool) -> None:
+    door = make_door(Settings(dialects=Dialects(resonance_room=room)))
+    everybody = Conversation(OPEN_CONVERSATION, ConversationKind.OPEN, "All")
+    door.conversations.get.return_value = ConversationView(
+        everybody, Member(OPEN_CONVERSATION, CALLER.user_id), None, 0, 0
+    )
+    door.messages.history.return_value = PAGE
+    query = {"session_id": OPEN_CONVERSATION}
+    if room:
+        assert len((await door.call("GET", "/api/v1/session/messages", params=query))["messages"]) == 1
+    else:
+        await door.refused(Code.CONVERSATION_NOT_FOUND, "GET", "/api/v1/session/messages", params=query)
+        door.messages.history.assert_not_awaited()
+
+
 @pytest.mark.parametrize("name", ["query", "q"])
 async def test_search(door: Door, name: str) -> None:
     door.accounts.search.return_value = [PEER]

@@ -170,13 +170,15 @@ async def test_an_entry_that_comes_late_is_given_to_clients_that_cannot_ask_for_
         item = await toys.uplink.items.get()
         toys.push(["ann"], 4, origins=[item.connection])  # its own message: all it knows is the ack
         toys.push(["ann"], 2, 3, 4, origins=[0, 0, item.connection])
-        toys.push(["ann"], 5, 7)
-        toys.push(["ann"], 9)
-        toys.push(["ann"], 8)
-        toys.push(["ann"], 9)
-        toys.push(["ann"], 10)
-        assert [(await said(toy))["push"] for _ in range(7)] == [2, 3, 5, 7, 9, 8, 10]
-        assert [wire.packet(cast(bytes, await native.recv()))[1][2] for _ in range(5)] == [4, 5, 7, 9, 10]
+        toys.push(["ann"], 5)
+        toys.push(["ann"], 7)
+        toys.push(["ann"], 9, 10)
+        toys.push(["ann"], 8, 9, 10, 11)  # one is late, one is news
+        toys.push(["ann"], 11)
+        toys.push(["ann"], 6)
+        toys.push(["ann"], 12)
+        assert [(await said(toy))["push"] for _ in range(10)] == [2, 3, 5, 7, 9, 10, 8, 11, 6, 12]
+        assert [wire.packet(cast(bytes, await native.recv()))[1][2] for _ in range(7)] == [4, 5, 7, 9, 10, 11, 12]
 
 
 async def test_commands_are_done_and_answered_with_their_refs(toys: Gateway) -> None:

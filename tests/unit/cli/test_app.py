@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -144,3 +146,31 @@ def test_a_lazy_commands_exit_code_is_the_commands(
     result = run("bench", *arguments)
     assert result.exit_code == code
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "environment"),
+    [
+        ("serve", "dialects.grpc_listen", {"RESONANCE_DIALECTS__GRPC_LISTEN": "0.0.0.0:0"}),
+        ("gateway", "service.host", {"RESONANCE_SERVICE__HOST": "0.0.0.0", "RESONANCE_SERVICE__GRPC_PORT": "0"}),
+        ("repo", "roles.repo_listen", {"RESONANCE_ROLES__REPO_LISTEN": "0.0.0.0:0"}),
+    ],
+)
+def test_a_public_address_needs_a_secret(tmp_path: Path, command: str, key: str, environment: dict[str, str]) -> None:
+    """Who reaches an address without one may act for anybody; that is told in a line, with the ways out."""
+    ports = {"RESONANCE_SERVICE__HTTP_PORT": "0", "RESONANCE_OBSERVABILITY__METRICS__PORT": "0"}
+    result = subprocess.run(
+        [sys.executable, "-m", "resonance.cli", command],
+        cwd=tmp_path,
+        env=os.environ | ports | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith(f"{key}: ")
+    assert "rpc.secret" in said
+    assert "127.0.0.1" in said

@@ -331,6 +331,8 @@ async def test_a_disabled_user_is_out_everywhere_and_comes_back_by_logging_in(wo
     await refused(world.accounts.authenticate(ann.access_token), Code.USER_DISABLED)
     await refused(world.accounts.login(RIGHT), Code.USER_DISABLED)
     await refused(world.accounts.login(WRONG), Code.WRONG_CREDENTIALS)
+    await refused(world.accounts.verify_password("ann", RIGHT.password), Code.USER_DISABLED)
+    assert not await world.accounts.verify_password("ann", WRONG.password)
     await refused(world.accounts.refresh(ann.refresh_token), Code.TOKEN_REVOKED)
     await world.accounts.set_disabled(root, "ann", False)
     await world.caller(await world.accounts.login(RIGHT))

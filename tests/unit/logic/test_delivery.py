@@ -180,6 +180,19 @@ async def test_task_pushes_to_each_what_their_window_shows(live: Live) -> None:
     assert gateway.frames == []
 
 
+async def test_a_push_has_no_hole(live: Live) -> None:
+    """Gateways see from where a push begins whether an entry before it is lacking, and look for none inside."""
+    gateway = await gateway_of(live, *NAMES)
+    chat = (await live.send("ann", "", to="bob")).conversation_id
+    for _ in range(2):
+        await live.send("ann", chat)
+    gateway.frames.clear()
+    first, _, third = await live.store.entries(chat, 1, 3)
+    with pytest.raises(AssertionError):
+        await live.delivery.deliver_entries([first, third], [Audience("bob", 1, None, 0)])
+    assert gateway.frames == []
+
+
 async def test_one_push_serves_all_who_see_everything(live: Live) -> None:
     chat = (await live.send("ann", "", to="bob")).conversation_id
     gateway = await gateway_of(live, *NAMES)

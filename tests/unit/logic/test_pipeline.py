@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from resonance.config.engines import StoreConfig
 from resonance.domain.errors import Code, ServiceError
@@ -277,3 +279,22 @@ async def test_what_can_be_no_conversation_fails_for_its_sender_alone(live: Live
     with pytest.raises(ServiceError):
         await live.messages.typing(caller("ann"), bad)
     assert bad not in asked
+
+
+async def test_every_message_of_a_batch_is_logged_with_its_own_trace(
+    live: Live, hooked: Hooked, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="resonance.logic.batch")
+    gateway = await linked(live)
+    chat = (await live.send("ann", "", to="bob")).conversation_id
+    hooked.batches.clear()
+    traces = ["1" * 32, "2" * 32, "3" * 32]
+    senders = ["ann", "cid", "bob"]
+    items = [text(ref, sender, chat)._replace(trace=traces[ref]) for ref, sender in enumerate(senders)]
+    with capture_logs() as logs:
+        gateway.submit(*items)
+        await gateway.until(lambda: len(gateway.answers) == 3)
+    assert hooked.batches == [2], "one batch, without what was refused"
+    told = [(one["event"], one["user"], one["trace_id"]) for one in logs if "trace_id" in one]
+    events = ["message sent", "message refused", "message sent"]
+    assert told == list(zip(events, senders, traces, strict=True))

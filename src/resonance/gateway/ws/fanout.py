@@ -121,6 +121,8 @@ class _Entries(_Delivery):
 
         Entries come late that their logic did not live, or did not know, to push. Clients that understand hints see
         the gap in what they are told, and pull; the others would never learn of them, and do without the order.
+
+        A gap is only ever before a push: none has one inside (`logic.delivery` asserts it where it makes them).
         """
         conversation, first = self._entries[0].conversation_id, self._entries[0].seq
         lacking = connection.lacking

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from resonance._proto.gochat.v1.gochat_pb2 import SystemSignal
 from resonance.domain.content import KIND_NAMES, parse_kind
 from resonance.domain.errors import Code, ServiceError
-from resonance.domain.ids import UserId, single_id
+from resonance.domain.ids import UserId, check_client_key, single_id
 from resonance.domain.model import (
     Caller,
     Conversation,
@@ -29,6 +30,7 @@ from resonance.domain.model import (
     UserStatus,
 )
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, ProfileChanged, Receipt, Signal
+from resonance.gateway.dialects.gochat import bodies
 from resonance.gateway.dialects.gochat.codec import GoChatCodec
 from resonance.gateway.dialects.gochat.routes.accounts import online
 from resonance.gateway.dialects.gochat.servants import values
@@ -70,6 +72,39 @@ def test_a_message_of_the_other_generations() -> None:
     assert CODEC.decode(sent) == Chat("k", "c", "", "image", "hi", "", "k")
 
 
+@pytest.mark.parametrize(
+    "temporary",
+    ["t", "t" * 64, "t" * 65, "t" * 64 + "x", "t" * 5_000, "\n", "é" * 64, 5, -5, 2**53, 1.5, "5", "1.5", '"5"'],
+)
+def test_every_temporary_id_is_a_key_of_its_own_and_is_answered_as_it_came(temporary: str | float) -> None:
+    others: list[str | float] = ["t", "t" * 64, "t" * 65, "t" * 64 + "x", "t" * 5_000, "\n", 5, 1.5, "5", "1.5", '"5"']
+
+    def sent(name: str | float) -> Chat:
+        chat = CODEC.decode(frame("send-message", conversationId="c", content="ok", tempMessageId=name))
+        assert isinstance(chat, Chat)
+        assert check_client_key(chat.client_msg_id) == chat.client_msg_id
+        return chat
+
+    assert sent(temporary) == sent(temporary), "sending again is the same message"
+    assert sent(temporary).client_msg_id not in [sent(other).client_msg_id for other in others if other != temporary]
+    ack = json.loads(CODEC.ack(SendAnswer(1, 2, 3, 4, 4, 5, "c", "k", "", ""), sent(temporary).seq))
+    assert ack["data"]["tempMessageId"] == temporary
+    assert type(ack["data"]["tempMessageId"]) is type(temporary)
+
+
+@pytest.mark.parametrize("temporary", [True, ["t"], {"t": 1}])
+def test_a_temporary_id_that_nothing_can_be_matched_by_is_refused(temporary: object) -> None:
+    refused = CODEC.decode(frame("send-message", conversationId="c", content="hi", tempMessageId=temporary))
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.field) == (Code.INVALID_ARGUMENT, "tempMessageId")
+
+
+@pytest.mark.parametrize("temporary", [None, ""])
+def test_a_message_without_a_temporary_id(temporary: str | None) -> None:
+    sent = frame("send-message", conversationId="c", content="hi", tempMessageId=temporary)
+    assert CODEC.decode(sent) == Chat("", "c", "", "", "hi", "", "")
+
+
 @pytest.mark.parametrize("seq", [7, "7"])
 def test_other_frames(seq: object) -> None:
     assert CODEC.decode(frame("mark-read", conversationId="c", seqId=seq)) == Read("", "c", 7)
@@ -79,12 +114,19 @@ def test_other_frames(seq: object) -> None:
     assert refused.error.code is Code.MALFORMED_PACKET
 
 
-@pytest.mark.parametrize("kind", [7, -1, 99, True, "99"])
+@pytest.mark.parametrize("kind", [7, -1, 99, True, False, "99", [1], {}, 1.0])
 def test_a_message_of_an_unknown_type_is_no_text(kind: object) -> None:
     chat = CODEC.decode(frame("send-message", conversationId="c", content="hi", messageType=kind, tempMessageId="t"))
     assert isinstance(chat, Chat)
     with pytest.raises(ServiceError, match="is not a message type"):
         parse_kind(chat.kind)
+
+
+@pytest.mark.parametrize("kind", [True, [1], 1.5])
+def test_bodies_hold_types_as_texts_or_numbers(kind: object) -> None:
+    assert bodies.Letter.model_validate({"messageType": 2, "content": "hi"}).message_type == 2
+    with pytest.raises(ValidationError):
+        bodies.Letter.model_validate({"messageType": kind, "content": "hi"})
 
 
 @pytest.mark.parametrize("seq", [-1, "x", "-1", "", 1.5, True, 2**63, "9223372036854775808", [], {}])
@@ -120,7 +162,8 @@ def test_fields_of_the_wrong_type_are_as_none(kind: str, data: dict[str, Any]) -
         assert error.code is Code.MALFORMED_PACKET  # noqa: PT017
         return
     if isinstance(decoded, Chat):
-        assert all(isinstance(value, str) for value in decoded)
+        assert all(isinstance(value, str) for value in decoded[1:])
+        assert isinstance(decoded.seq, str | int | float), "a temporary id may be a number, too"
     elif isinstance(decoded, Read):
         assert 0 <= decoded.read_seq < 2**63
 

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 
 from resonance.config.settings import Dialects
@@ -36,7 +36,7 @@ from resonance.domain.model import (
     SendAnswer,
 )
 from resonance.domain.signals import Presence, Typing
-from resonance.gateway.dialects.nexo import errors, reading, tables
+from resonance.gateway.dialects.nexo import bodies, errors, reading, tables
 from resonance.gateway.dialects.nexo.codec import Head, NexoCodec
 from resonance.gateway.dialects.nexo.door import NexoDoor
 from resonance.gateway.dialects.nexo.internal import check_signature
@@ -83,6 +83,41 @@ def test_the_tables_are_whole() -> None:
         assert set(area.values()) <= known
 
 
+@pytest.mark.parametrize(
+    ("area", "number", "code"),
+    [
+        (errors.ANYWHERE, 1001, Code.INVALID_ARGUMENT),
+        (errors.ANYWHERE, 1002, Code.INTERNAL),
+        (errors.ANYWHERE, 1005, Code.NOT_FOUND),
+        (errors.ANYWHERE, 1006, Code.RATE_LIMITED),
+        (errors.ANYWHERE, 1007, Code.PERMISSION_DENIED),
+        (errors.ANYWHERE, 2001, Code.TOKEN_INVALID),
+        (errors.ANYWHERE, 2002, Code.TOKEN_EXPIRED),
+        (errors.ANYWHERE, 2003, Code.UNAUTHENTICATED),
+        (errors.ANYWHERE, 2006, Code.USER_NOT_FOUND),
+        (errors.ANYWHERE, 2007, Code.USER_EXISTS),
+        (errors.ANYWHERE, 2008, Code.WRONG_CREDENTIALS),
+        (errors.GROUPS, 3001, Code.CONVERSATION_NOT_FOUND),
+        (errors.SENDING, 3001, Code.CONVERSATION_NOT_FOUND),
+        (errors.ANYWHERE, 3002, Code.CONVERSATION_DISSOLVED),
+        (errors.SENDING, 3003, Code.NOT_MEMBER),
+        (errors.GROUPS, 3003, Code.MEMBER_INACTIVE),
+        (errors.SENDING, 3004, Code.MEMBER_INACTIVE),
+        (errors.ANYWHERE, 3005, Code.ALREADY_MEMBER),
+        (errors.ANYWHERE, 3007, Code.ROLE_INSUFFICIENT),
+        (errors.ANYWHERE, 3008, Code.OWNER_MUST_STAY),
+        (errors.ANYWHERE, 4002, Code.KEY_CONFLICT),
+        (errors.READING, 4003, Code.CONVERSATION_NOT_FOUND),
+        (errors.READING, 1007, Code.NOT_MEMBER),
+        (errors.UPGRADES, 5001, Code.BUSY),
+        (errors.ANYWHERE, 5003, Code.MALFORMED_PACKET),
+        (errors.BODY, 1001, Code.MALFORMED_PACKET),
+    ],
+)
+def test_errors_have_the_numbers_of_the_seed(area: errors.Area, number: int, code: Code) -> None:
+    assert errors.number(ServiceError(code), area) == number
+
+
 @given(st.sampled_from(sorted(CLIENT_KINDS)), texts)
 def test_what_is_sent_comes_back(kind: Kind, content: str) -> None:
     entry = Entry("sg_1", 3, 5, "ann", "k", kind, content, "", 3, 9)
@@ -124,6 +159,8 @@ def test_a_system_entry_is_a_custom_message_and_keys_of_the_server_are_nobodys()
         (2, {"text": "a"}),
         (6, {"custom": "a"}),
         (7, {"text": "a"}),
+        (True, {"text": "a"}),
+        (1.0, {"text": "a"}),
         ("1", {"text": "a"}),
         (None, {"text": "a"}),
         (1, "a"),
@@ -441,3 +478,12 @@ def test_without_a_secret_there_are_no_services() -> None:
     with pytest.raises(ServiceError) as refused:
         check_signature(Dialects(), signed(), b"{}", lambda: 1_000)
     assert refused.value.code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("field", ["msg_type", "session_type"])
+def test_truth_is_no_number(field: str) -> None:
+    with pytest.raises(ValidationError):
+        bodies.Message.model_validate(TEXT | {field: True})
+    refused = CODEC.decode(frame(1003, TEXT | {field: True}))
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.field) == (Code.INVALID_ARGUMENT, field)

@@ -17,6 +17,7 @@ from resonance.domain.model import ConversationKind, Entry, SendAnswer
 from resonance.gateway.dialects import DIALECTS
 from resonance.gateway.dialects.resonance import tables
 from resonance.gateway.dialects.resonance.codec import ResonanceCodec
+from resonance.gateway.ws.commands import Refused
 from resonance.protocol.commands import Chat, Pulse, Read, Receipt, Writing
 
 CODEC = ResonanceCodec(tables.SessionIds(room=False))
@@ -103,6 +104,21 @@ def test_everybodys_conversation_is_a_room_or_hidden(codec: ResonanceCodec) -> N
     else:
         assert (sent.conversation_id, acked) == (OPEN_CONVERSATION, "0")
         assert pb.WsPacket.FromString(codec.push(entry)).push.session_id == "0"
+
+
+@pytest.mark.parametrize("codec", [CODEC, ROOM_CODEC])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pb.WsPacket(seq="1", chat=pb.ChatRequest(session_id="world", content="hi")),
+        pb.WsPacket(seq="1", read=pb.ReadRequest(session_id="world", seq_id=1)),
+        pb.WsPacket(seq="1", typing=pb.TypingRequest(session_id="world")),
+    ],
+)
+def test_the_cores_name_of_everybodys_conversation_is_nobodys(codec: ResonanceCodec, packet: pb.WsPacket) -> None:
+    refused = codec.decode(packet.SerializeToString())
+    assert isinstance(refused, Refused)
+    assert (refused.ref, refused.error.code) == ("1", Code.CONVERSATION_NOT_FOUND)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class GoChatDialect(Dialect):
         from resonance.gateway.dialects.gochat.servants import logic as logic_names
         from resonance.gateway.foreign_gateways import Gateways
 
-        services, store = logic.services, logic.store
+        services, records = logic.services, logic.records
         history = History[self.settings.groups.history.upper()]
         gateways = Gateways(self.name, logic.link, self.settings.rpc, online.TTL_S)
         presence = online.OnlineStatusServant(gateways, logic.delivery)
@@ -61,9 +61,9 @@ class GoChatDialect(Dialect):
             people.UserServant(services),
             presence,
             people.FriendServant(services),
-            messages.MessageServant(services, store),
-            groups.GroupServant(services, store, presence, history),
-            repo.ConversationServant(store),
+            messages.MessageServant(services, records),
+            groups.GroupServant(services, records, presence, history),
+            repo.ConversationServant(services),
         )
 
     def gateway_servants(self, downlink: Downlink) -> Sequence[Servant]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictInt
 from pydantic.alias_generators import to_camel
 
 MAX_MEMBERS = 500
@@ -109,7 +109,7 @@ class NewRole(Body):
 class Letter(Body):
     """A message to be sent."""
 
-    message_type: int | str = ""
+    message_type: StrictInt | str = ""
     content: str
     client_msg_id: str = Field("", validation_alias=AliasChoices("client_msg_id", "clientMsgId", "tempMessageId"))
     extra: str = ""

@@ -12,14 +12,21 @@ import orjson
 from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.model import Caller, Entry, SendAnswer
 from resonance.domain.signals import ConversationChanged, FriendChanged, Presence, Receipt, Signal
-from resonance.gateway.dialects.gochat.tables import FRIEND_SIGNALS, error_code, flat_message, kind_name, message
+from resonance.gateway.dialects.gochat.tables import (
+    FRIEND_SIGNALS,
+    Temporary,
+    error_code,
+    flat_message,
+    kind_name,
+    message,
+    temporary_key,
+)
 from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Command, Refused
 from resonance.protocol.commands import Chat, Pulse, Read, ReadAcked, Ready
 from resonance.services import LogicServices
 
-_KEY_MAX = 64
 _MEMBERS = 500
 """Members whose presence one frame tells."""
 
@@ -57,7 +64,7 @@ class GoChatCodec(Codec):
                 )
                 return Refused("", refusal)
 
-    def ack(self, answer: SendAnswer, ref: str) -> bytes:
+    def ack(self, answer: SendAnswer, ref: Temporary) -> bytes:
         """Answer a message. There is no refusal in this protocol: an `error` leaves the message without its ack."""
         if answer.code:
             return _frame(
@@ -109,7 +116,7 @@ class GoChatCodec(Codec):
             case _:
                 return ()
 
-    def fault(self, error: ServiceError, ref: str = "") -> bytes:
+    def fault(self, error: ServiceError, ref: Temporary = "") -> bytes:
         """Say why something was not done."""
         return _frame("error", {"tempMessageId": ref, "code": error_code(error.code), "message": error.message})
 
@@ -127,12 +134,16 @@ class GoChatCodec(Codec):
         return _frame("connected", {"userId": ready.user_id, "connectionId": ready.connection_id})
 
 
-def _chat(fields: dict[str, Any]) -> Chat:
+def _chat(fields: dict[str, Any]) -> Chat | Refused:
     """Return a message to send; its name is its key, too, so that sending it again is the same message."""
-    temporary = _text(fields, "tempMessageId")
-    key = _text(fields, "client_msg_id", "clientMsgId") or temporary[:_KEY_MAX]
+    temporary = fields.get("tempMessageId")
+    if temporary is None:
+        temporary = ""
+    if not isinstance(temporary, str | int | float) or isinstance(temporary, bool):
+        return Refused("", invalid("tempMessageId", f"tempMessageId {reprlib.repr(temporary)} is no text or number"))
+    key = _text(fields, "client_msg_id", "clientMsgId") or temporary_key(temporary)
     return Chat(
-        seq=temporary or key,
+        seq=key if temporary == "" else temporary,
         conversation_id=_text(fields, "conversationId", "conversation_id"),
         to_user="",
         kind=kind_name(fields.get("messageType", fields.get("message_type", ""))),

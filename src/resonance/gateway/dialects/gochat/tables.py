@@ -5,15 +5,20 @@ Ids are the core's own, as texts; a user's id is the username is the handle. Tim
 
 from __future__ import annotations
 
+import hashlib
 import json
+import reprlib
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from resonance.domain.content import KIND_NAMES, Kind
-from resonance.domain.errors import Code
-from resonance.domain.ids import SERVER_KEY_MARK
+from resonance.domain.errors import Code, ServiceError
+from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
 from resonance.domain.model import (
     Conversation,
     ConversationKind,
@@ -81,13 +86,32 @@ def error_code(code: Code) -> str:
 
 
 def kind_name(given: object) -> str:
-    """Return the core's name of a message type given as a text or a number; "" for what is neither, and for 0.
+    """Return the core's name of a message type given as a text or a number; "" for none, and for 0.
 
-    A number that none has stays as it is, a text, so that it is refused as any other unknown name.
+    What is the name or number of none stays as it is, a text, so that it is refused as any other unknown name.
     """
-    if isinstance(given, int) and given:
-        return str(given) if isinstance(given, bool) else KIND_NUMBERS.get(given, str(given))
-    return given if isinstance(given, str) else ""
+    if isinstance(given, str):
+        return given
+    if given is None or (type(given) is int and given == 0):
+        return ""
+    return KIND_NUMBERS.get(given, str(given)) if type(given) is int else reprlib.repr(given)
+
+
+Temporary = str | int | float
+"""What the web client calls its message until it has an id; it matches answers by it, so they have it as it came."""
+
+
+def temporary_key(temporary: Temporary) -> str:
+    """Return the key of a message that only its temporary id names, "" for none: that id, where it can be a key.
+
+    Any other is hashed, as JSON, so that two ids are two keys, however alike they begin.
+    """
+    if temporary == "":
+        return ""
+    with suppress(ServiceError):
+        if isinstance(temporary, str):
+            return check_client_key(temporary)
+    return f"temp-{hashlib.sha256(orjson.dumps(temporary)).hexdigest()[:48]}"
 
 
 def kind_number(kind: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from resonance.gateway.dialects.nexo.tables import shown_conversation
 from resonance.gateway.http.schemas.fields import MAX_INT64
 
 
@@ -14,9 +15,17 @@ def _none_is_empty(value: object) -> object:
     return "" if value is None else value
 
 
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_none_is_empty)]
 """A text; null is "", because Go's clients send either for none."""
-Number = Annotated[int, Field(ge=-MAX_INT64, le=MAX_INT64)]
+Number = Annotated[int, BeforeValidator(_no_truth), Field(ge=-MAX_INT64, le=MAX_INT64)]
+ConversationId = Annotated[str, BeforeValidator(_none_is_empty), AfterValidator(shown_conversation)]
+"""The id of a conversation, which does not exist when it is not shown."""
 Ids = Annotated[list[str], BeforeValidator(lambda value: [] if value is None else value)]
 
 
@@ -97,11 +106,11 @@ class Settings(BaseModel):
 
     recv_msg_opt: Literal[0, 1, 2] | None = None
     is_pinned: bool | None = None
-    conversation_id: Text = ""
+    conversation_id: ConversationId = ""
 
 
 class Pointer(BaseModel):
     """How far the caller has read."""
 
-    conversation_id: Annotated[str, Field(min_length=1)]
+    conversation_id: Annotated[ConversationId, Field(min_length=1)]
     read_seq: Number = 0

@@ -17,12 +17,11 @@ import orjson
 
 from resonance.domain.closes import Close
 from resonance.domain.errors import Code, ServiceError, invalid
-from resonance.domain.ids import OPEN_CONVERSATION
 from resonance.domain.model import Caller, Entry, SendAnswer
 from resonance.domain.signals import Signal
 from resonance.gateway.dialects.nexo import reading
 from resonance.gateway.dialects.nexo.errors import READING, SENDING, SUCCESS, UserMismatchError, number
-from resonance.gateway.dialects.nexo.tables import destination, message, payload
+from resonance.gateway.dialects.nexo.tables import destination, is_shown, message, payload, shown_conversation
 from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.gateway.ws.codec import Codec
 from resonance.gateway.ws.commands import Ask, Claimed, Command, Refused
@@ -95,8 +94,8 @@ class NexoCodec(Codec):
         return response(ref, data=sent)
 
     def push(self, entry: Entry) -> bytes:
-        """Tell of an entry, unless it is of everybody's conversation: its clients have no place for that."""
-        if entry.conversation_id == OPEN_CONVERSATION:
+        """Tell of an entry, unless it is of a conversation that is not shown."""
+        if not is_shown(entry.conversation_id):
             return b""
         return response(Head(Req.PUSH), data={"msgs": {entry.conversation_id: [message(entry)]}})
 
@@ -204,7 +203,7 @@ def _conversation(data: Fields) -> str:
     conversation_id = _text(data, "conversation_id")
     if not conversation_id:
         raise invalid("conversation_id", "conversation_id is missing")
-    return conversation_id
+    return shown_conversation(conversation_id)
 
 
 def _number(data: Fields, name: str) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import Caller
 from resonance.gateway.dialects.nexo import internal
+from resonance.gateway.dialects.nexo.bodies import ConversationId
 from resonance.gateway.dialects.nexo.errors import Area, AreaError
 from resonance.gateway.http.context import ContextOf, TokenOf, principal_of
 from resonance.gateway.http.strict import StrictRoute
@@ -26,6 +27,9 @@ async def _caller(
 
 CallerOf = Annotated[Caller, Depends(_caller)]
 """The caller: by `Authorization: Bearer` or, as later clients have it, `X-Token`; services name theirs (`internal`)."""
+
+ConversationQuery = Annotated[ConversationId, Query(min_length=1)]
+"""The conversation that a query names."""
 
 
 def area_router(prefix: str, area: Area) -> APIRouter:

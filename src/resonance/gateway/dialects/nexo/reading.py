@@ -7,7 +7,7 @@ from typing import Any
 
 from resonance.domain.errors import invalid
 from resonance.domain.model import Caller
-from resonance.gateway.dialects.nexo.tables import message, read_state
+from resonance.gateway.dialects.nexo.tables import is_shown, message, read_state
 from resonance.services import LogicServices
 
 PAGE = 100
@@ -16,7 +16,8 @@ PAGE = 100
 
 async def newest_seqs(services: LogicServices, caller: Caller, conversation_ids: Sequence[str]) -> dict[str, Any]:
     """Answer 1001: the last visible seq of each conversation that the caller knows."""
-    return {"seqs": await services.messages.heads(caller, conversation_ids) if conversation_ids else {}}
+    shown = [conversation_id for conversation_id in conversation_ids if is_shown(conversation_id)]
+    return {"seqs": await services.messages.heads(caller, shown) if shown else {}}
 
 
 async def pull(

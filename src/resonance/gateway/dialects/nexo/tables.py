@@ -11,8 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from resonance.domain.content import KIND_NAMES, Kind
-from resonance.domain.errors import invalid
-from resonance.domain.ids import SERVER_KEY_MARK, ConversationId, group_conversation_id, single_peer
+from resonance.domain.errors import invalid, no_conversation
+from resonance.domain.ids import (
+    OPEN_CONVERSATION,
+    SERVER_KEY_MARK,
+    ConversationId,
+    group_conversation_id,
+    single_peer,
+)
 from resonance.domain.model import ConversationKind, ConversationView, Entry, Member, PresenceState, User
 
 SINGLE, GROUP = int(ConversationKind.SINGLE), int(ConversationKind.GROUP)
@@ -36,7 +42,7 @@ def payload(msg_type: object, content: object) -> tuple[str, str]:
         ServiceError: INVALID_ARGUMENT unless `content` fills exactly the field that `msg_type` is about; a field with
             an empty text is as none, because Go's clients send those.
     """
-    kind = PAYLOADS.get(msg_type) if isinstance(msg_type, int) else None
+    kind = PAYLOADS.get(msg_type) if type(msg_type) is int else None  # Go's decoder takes no other type for one
     if kind is None:
         allowed = ", ".join(f"{number} {name}" for number, name in PAYLOADS.items())
         raise invalid("msg_type", f"{reprlib.repr(msg_type)} is not a message type: {allowed} are allowed")
@@ -54,9 +60,10 @@ def destination(session_type: object, recv_id: object, group_id: object) -> tupl
     Raises:
         ServiceError: INVALID_ARGUMENT.
     """
-    if session_type == SINGLE and isinstance(recv_id, str) and recv_id:
+    kind = session_type if type(session_type) is int else 0
+    if kind == SINGLE and isinstance(recv_id, str) and recv_id:
         return "", recv_id
-    if session_type == GROUP and isinstance(group_id, str) and group_id:
+    if kind == GROUP and isinstance(group_id, str) and group_id:
         return group_conversation(group_id), ""
     raise invalid("session_type", "a message has session_type 1 and a recv_id, or session_type 2 and a group_id")
 
@@ -64,6 +71,18 @@ def destination(session_type: object, recv_id: object, group_id: object) -> tupl
 def group_conversation(group_id: str) -> ConversationId:
     """Return the conversation of a group, which may be named by its conversation's id, too."""
     return group_conversation_id(group_id.removeprefix(_GROUP_PREFIX))
+
+
+def is_shown(conversation_id: str) -> bool:
+    """Say whether a conversation has a form in Nexo: all but everybody's, which does not exist for its clients."""
+    return conversation_id != OPEN_CONVERSATION
+
+
+def shown_conversation(conversation_id: str) -> str:
+    """Return the conversation that a client names. Raises CONVERSATION_NOT_FOUND for one that is not shown."""
+    if not is_shown(conversation_id):
+        raise no_conversation(conversation_id)
+    return conversation_id
 
 
 # ---------------------------------------------------------------- what clients are told

@@ -8,7 +8,7 @@ from resonance.domain.model import Entry, SendAnswer
 from resonance.domain.signals import Signal
 from resonance.gateway.dialects.resonance.tables import SessionIds, fill_push, send_error
 from resonance.gateway.ws.codec import Codec
-from resonance.gateway.ws.commands import Command
+from resonance.gateway.ws.commands import Command, Refused
 from resonance.gateway.ws.doors import Example
 from resonance.protocol import packets
 from resonance.protocol.commands import Chat, Read, Writing
@@ -45,9 +45,13 @@ class ResonanceCodec(Codec):
     def decode(self, payload: bytes) -> Command:
         """Return what a client asks."""
         packet = packets.BINARY.decode(payload)
-        if self._ids.room and isinstance(packet, Chat | Read | Writing):
-            return packet._replace(conversation_id=self._ids.conversation(packet.conversation_id))
-        return packet
+        if not isinstance(packet, Chat | Read | Writing):
+            return packet
+        try:
+            conversation_id = self._ids.conversation(packet.conversation_id)
+        except ServiceError as error:
+            return Refused(packet.seq, error)
+        return packet if conversation_id == packet.conversation_id else packet._replace(conversation_id=conversation_id)
 
     def ack(self, answer: SendAnswer, ref: str) -> bytes:
         """Answer a `ChatRequest`; `seq` and `ref_seq` are the client's."""

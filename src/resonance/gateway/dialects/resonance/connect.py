@@ -44,6 +44,7 @@ _STATUS = {
     "out_of_range": 400,
     "resource_exhausted": 429,
     "internal": 500,
+    "unimplemented": 501,
     "unavailable": 503,
     "deadline_exceeded": 504,
 }

@@ -13,7 +13,7 @@ import orjson
 from resonance._proto.common.v1 import common_pb2
 from resonance._proto.gateway.v1 import api_pb2, packet_pb2
 from resonance.domain.content import KIND_NAMES, Kind
-from resonance.domain.errors import Code, invalid
+from resonance.domain.errors import Code, invalid, no_conversation
 from resonance.domain.ids import OPEN_CONVERSATION, ConversationId, UserId, single_peer
 from resonance.domain.model import ConversationKind, ConversationView, Entry, User
 from resonance.rpc.status import status_of
@@ -41,7 +41,10 @@ MAX_TIMESTAMP = 253_402_300_799
 ROOM = "0"
 """The session that everybody is in."""
 
-_CONNECT_CODES = {Code.GROUP_FULL: "resource_exhausted"}
+_CONNECT_CODES = {
+    Code.GROUP_FULL: "resource_exhausted",
+    Code.NOT_FOUND: "unimplemented",  # no such procedure, or not by this method: what is no session is told otherwise
+}
 
 
 def connect_code(code: Code) -> str:
@@ -59,12 +62,20 @@ class SessionIds(NamedTuple):
 
     Attributes:
         room: whether everybody's conversation is shown, as the room "0"; else it is hidden from this dialect.
+
+    What is not shown does not exist: not for reading, writing or marking either, whoever knows the core's name of it.
     """
 
     room: bool
 
     def conversation(self, session_id: str) -> str:
-        """Return the conversation that a client means."""
+        """Return the conversation that a client means.
+
+        Raises:
+            ServiceError: CONVERSATION_NOT_FOUND for the core's name of everybody's.
+        """
+        if session_id == OPEN_CONVERSATION:
+            raise no_conversation(session_id)
         return OPEN_CONVERSATION if self.room and session_id == ROOM else session_id
 
     def session(self, conversation_id: str) -> str:

@@ -60,7 +60,7 @@ async def list_conversations(
     "",
     operation_id="open_conversation",
     summary="Open the conversation with somebody",
-    responses=refusals(Code.USER_NOT_FOUND),
+    responses=refusals(Code.USER_NOT_FOUND, Code.BLOCKED, Code.STRANGERS_REFUSED, Code.ROLE_INSUFFICIENT),
 )
 async def open_single(body: OpenBody, caller: CallerOf, conversations: ConversationsOf) -> ConversationOut:
     """Made when it does not exist; doing it again is harmless."""

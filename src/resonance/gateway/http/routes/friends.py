@@ -23,7 +23,9 @@ from resonance.gateway.http.schemas.friends import (
 )
 from resonance.gateway.http.strict import api_router
 
-REQUEST_REFUSALS = refusals(Code.USER_NOT_FOUND, Code.ALREADY_FRIENDS, Code.BLOCKED, Code.LIMIT_REACHED)
+REQUEST_REFUSALS = refusals(
+    Code.USER_NOT_FOUND, Code.ALREADY_FRIENDS, Code.BLOCKED, Code.LIMIT_REACHED, Code.ROLE_INSUFFICIENT
+)
 
 router = api_router("/api/v1/friends", "friends")
 blocks_router = api_router("/api/v1/blocks", "friends")
@@ -44,7 +46,12 @@ async def request(body: FriendRequestBody, caller: CallerOf, friends: FriendsOf)
     return StatusOut(status=await friends.request(caller, body.user_id, body.message))
 
 
-@router.get("/requests", operation_id="list_friend_requests", summary="Friend requests", responses=refusals())
+@router.get(
+    "/requests",
+    operation_id="list_friend_requests",
+    summary="Friend requests",
+    responses=refusals(Code.ROLE_INSUFFICIENT),
+)
 async def requests(
     caller: CallerOf,
     friends: FriendsOf,
@@ -60,7 +67,7 @@ async def requests(
     "/requests/{sender}",
     operation_id="decide_friend_request",
     summary="Accept or reject a request",
-    responses=refusals(Code.REQUEST_NOT_FOUND),
+    responses=refusals(Code.REQUEST_NOT_FOUND, Code.ROLE_INSUFFICIENT),
 )
 async def decide(sender: str, body: DecisionBody, caller: CallerOf, friends: FriendsOf) -> Empty:
     """Acceptance makes both friends."""
@@ -72,7 +79,7 @@ async def decide(sender: str, body: DecisionBody, caller: CallerOf, friends: Fri
     "/{user_id}",
     operation_id="remove_friend",
     summary="End a friendship",
-    responses=refusals(Code.USER_NOT_FOUND),
+    responses=refusals(Code.USER_NOT_FOUND, Code.ROLE_INSUFFICIENT),
 )
 async def remove(user_id: str, caller: CallerOf, friends: FriendsOf) -> Empty:
     """On both sides."""

@@ -52,7 +52,9 @@ router = api_router("/api/v1/groups", "groups")
     "",
     operation_id="create_group",
     summary="Make a group",
-    responses=refusals(Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.CONVERSATION_EXISTS, Code.LIMIT_REACHED),
+    responses=refusals(
+        Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.CONVERSATION_EXISTS, Code.LIMIT_REACHED, Code.ROLE_INSUFFICIENT
+    ),
 )
 async def create(
     body: NewGroupBody, caller: CallerOf, conversations: ConversationsOf, context: ContextOf
@@ -85,7 +87,13 @@ async def dissolve(group: GroupOf, caller: CallerOf, conversations: Conversation
     "/{group_id}/join",
     operation_id="join_group",
     summary="Join a group",
-    responses=refusals(Code.CONVERSATION_NOT_FOUND, Code.CONVERSATION_DISSOLVED, Code.ALREADY_MEMBER, Code.GROUP_FULL),
+    responses=refusals(
+        Code.CONVERSATION_NOT_FOUND,
+        Code.CONVERSATION_DISSOLVED,
+        Code.ALREADY_MEMBER,
+        Code.GROUP_FULL,
+        Code.ROLE_INSUFFICIENT,
+    ),
 )
 async def join(
     group: GroupOf, caller: CallerOf, conversations: ConversationsOf, body: JoinBody | None = None

@@ -20,6 +20,7 @@ SEND_REFUSALS = refusals(
     Code.MUTED,
     Code.BLOCKED,
     Code.STRANGERS_REFUSED,
+    Code.ROLE_INSUFFICIENT,
     Code.USER_NOT_FOUND,
 )
 

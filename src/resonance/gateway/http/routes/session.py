@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Query
 
-from resonance.domain.errors import Code, invalid
-from resonance.domain.model import ConversationKind, NewGroup
+from resonance.domain.errors import Code, invalid, no_conversation
+from resonance.domain.model import ConversationKind, ConversationView, NewGroup
 from resonance.domain.windows import History
-from resonance.gateway.http.context import AccountsOf, CallerOf, ContextOf, ConversationsOf, MessagesOf
+from resonance.gateway.http.context import AccountsOf, CallerOf, Context, ContextOf, ConversationsOf, MessagesOf
 from resonance.gateway.http.listing import conversation_views
 from resonance.gateway.http.refusals import refusals
 from resonance.gateway.http.routes.params import Limit200, SeqQuery
@@ -38,16 +38,14 @@ router = api_router("/api/v1/session", "session")
 async def list_sessions(caller: CallerOf, conversations: ConversationsOf, context: ContextOf) -> SessionsOut:
     """All of them up to 1,000, with the last message; everybody's only where `dialects.resonance_room` is on."""
     views = await conversation_views(conversations, caller, MAX_SESSIONS)
-    room = context.settings.dialects.resonance_room
-    shown = [view for view in views if room or view.conversation.kind is not ConversationKind.OPEN]
-    return SessionsOut(sessions=[session_out(view) for view in shown])
+    return SessionsOut(sessions=[session_out(view) for view in views if _is_shown(view, context)])
 
 
 @router.post(
     "/create",
     operation_id="create_session",
     summary="Make a session",
-    responses=refusals(Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.LIMIT_REACHED),
+    responses=refusals(Code.USER_NOT_FOUND, Code.GROUP_FULL, Code.LIMIT_REACHED, Code.ROLE_INSUFFICIENT),
 )
 async def create(
     body: CreateSessionBody, caller: CallerOf, conversations: ConversationsOf, context: ContextOf
@@ -75,17 +73,25 @@ async def list_messages(
     caller: CallerOf,
     conversations: ConversationsOf,
     messages: MessagesOf,
+    context: ContextOf,
     session_id: Annotated[str, Query(min_length=1)],
     limit: Limit200 = 50,
     before_seq: SeqQuery = 0,
 ) -> SessionMessagesOut:
-    """The newest ones before `before_seq` (0: of all), ascending."""
+    """The newest ones before `before_seq` (0: of all), ascending; of what is listed."""
     view = await conversations.get(caller, session_id)
+    if not _is_shown(view, context):
+        raise no_conversation(session_id)
     page = await messages.history(caller, session_id, before_seq, limit)
     return SessionMessagesOut(messages=[push_message_out(entry, view) for entry in page.entries])
 
 
-@router.get("/search", operation_id="search_contacts", summary="Find people", responses=refusals())
+@router.get(
+    "/search",
+    operation_id="search_contacts",
+    summary="Find people",
+    responses=refusals(Code.ROLE_INSUFFICIENT),
+)
 async def search(
     caller: CallerOf,
     accounts: AccountsOf,
@@ -97,3 +103,8 @@ async def search(
     if not text:
         raise invalid("query", "query has to say what to look for")
     return ContactsOut(users=[contact_out(user) for user in await accounts.search(caller, text, MAX_FOUND)])
+
+
+def _is_shown(view: ConversationView, context: Context) -> bool:
+    """Say whether a conversation is a session: everybody's is one where there is a room for it."""
+    return context.settings.dialects.resonance_room or view.conversation.kind is not ConversationKind.OPEN

@@ -23,6 +23,7 @@ from resonance.gateway.http.schemas.users import (
 from resonance.gateway.http.strict import api_router
 
 MAX_PRESENCE = 500
+NO_GUESTS = refusals(Code.ROLE_INSUFFICIENT)
 
 router = api_router("/api/v1/users", "users")
 
@@ -34,14 +35,14 @@ async def me(caller: CallerOf, accounts: AccountsOf) -> UserOut:
     return user_out(await accounts.user(caller, caller.user_id))
 
 
-@router.put("/me", operation_id="replace_me", summary="Change the caller's profile", responses=refusals())
-@router.patch("/me", operation_id="update_me", summary="Change the caller's profile", responses=refusals())
+@router.put("/me", operation_id="replace_me", summary="Change the caller's profile", responses=NO_GUESTS)
+@router.patch("/me", operation_id="update_me", summary="Change the caller's profile", responses=NO_GUESTS)
 async def update_me(body: ProfileBody, caller: CallerOf, accounts: AccountsOf) -> UserOut:
     """What is missing stays as it is."""
     return user_out(await accounts.update_profile(caller, user_changes(body)))
 
 
-@router.get("/search", operation_id="search_users", summary="Find people", responses=refusals())
+@router.get("/search", operation_id="search_users", summary="Find people", responses=NO_GUESTS)
 async def search(
     caller: CallerOf,
     accounts: AccountsOf,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from resonance.domain.errors import ServiceError
 from resonance.domain.model import UserChanges
 from resonance.gateway.dialects.gochat import bodies
-from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, RegisteredOf, router_at
+from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import login_info, user_info
 from resonance.gateway.dialects.gochat.world import arrive
@@ -99,7 +99,7 @@ async def own_info(caller: CallerOf, accounts: AccountsOf) -> Response:
 
 
 @router.put("/users/profile")
-async def change_profile(body: bodies.Profile, caller: RegisteredOf, accounts: AccountsOf) -> Response:
+async def change_profile(body: bodies.Profile, caller: CallerOf, accounts: AccountsOf) -> Response:
     """Change the caller's picture or name."""
     changes = UserChanges(nickname=body.nickname, avatar=body.avatar_url)
     return answer(user_info(await accounts.update_profile(caller, changes)))
@@ -108,7 +108,7 @@ async def change_profile(body: bodies.Profile, caller: RegisteredOf, accounts: A
 @router.get("/users/search")
 async def search(
     q: Annotated[str, Query(min_length=1)],
-    caller: RegisteredOf,
+    caller: CallerOf,
     accounts: AccountsOf,
     limit: Annotated[int, Query(ge=1, le=MAX_FOUND)] = 10,
 ) -> Response:

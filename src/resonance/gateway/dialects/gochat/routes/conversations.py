@@ -10,7 +10,7 @@ from resonance.domain.errors import invalid
 from resonance.domain.model import Caller, ConversationKind, ConversationView, GroupSettings, NewGroup
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat import bodies
-from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, RegisteredOf, router_at
+from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import conversation_info, conversation_item
 from resonance.gateway.http.context import CallerOf, ContextOf, ConversationsOf
@@ -45,7 +45,7 @@ async def conversation_list(
 
 @router.post("")
 async def make(
-    body: bodies.Conversation, caller: RegisteredOf, conversations: ConversationsOf, context: ContextOf
+    body: bodies.Conversation, caller: CallerOf, conversations: ConversationsOf, context: ContextOf
 ) -> Response:
     """Open the conversation with somebody, or make a group."""
     if body.type == GROUP:
@@ -71,7 +71,7 @@ async def get(conversation_id: str, caller: CallerOf, conversations: Conversatio
 
 @router.put("/{conversation_id}")
 async def change(
-    conversation_id: str, body: bodies.ConversationChanges, caller: RegisteredOf, conversations: ConversationsOf
+    conversation_id: str, body: bodies.ConversationChanges, caller: CallerOf, conversations: ConversationsOf
 ) -> Response:
     """Change a group, for its admins."""
     changes = GroupSettings(name=body.name, avatar=body.avatar_url, introduction=body.description)
@@ -79,7 +79,7 @@ async def change(
 
 
 @router.delete("/{conversation_id}")
-async def end(conversation_id: str, caller: RegisteredOf, conversations: ConversationsOf) -> Response:
+async def end(conversation_id: str, caller: CallerOf, conversations: ConversationsOf) -> Response:
     """End a group, for its owner. It stays readable."""
     await conversations.dissolve(caller, conversation_id)
     return answer(None)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.gateway.dialects.gochat import bodies
-from resonance.gateway.dialects.gochat.context import RegisteredOf, router_at
+from resonance.gateway.dialects.gochat.context import router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import (
     conversation_item,
@@ -43,7 +43,7 @@ async def friend_list(caller: CallerOf, friends: FriendsOf) -> Response:
 
 @router.post("")
 async def befriend(
-    body: bodies.Friend, caller: RegisteredOf, friends: FriendsOf, conversations: ConversationsOf
+    body: bodies.Friend, caller: CallerOf, friends: FriendsOf, conversations: ConversationsOf
 ) -> Response:
     """Become friends, or ask to, as the server's policy is; and open the conversation, which both then list.
 
@@ -62,7 +62,7 @@ async def befriend(
 
 @router.get("/requests")
 async def requests(
-    caller: RegisteredOf,
+    caller: CallerOf,
     friends: FriendsOf,
     direction: Annotated[Literal["received", "sent"], Query(alias="type")] = "received",
     status: Annotated[int | None, Query(ge=0, le=3)] = None,
@@ -73,7 +73,7 @@ async def requests(
 
 
 @router.post("/requests")
-async def request(body: bodies.FriendRequest, caller: RegisteredOf, friends: FriendsOf) -> Response:
+async def request(body: bodies.FriendRequest, caller: CallerOf, friends: FriendsOf) -> Response:
     """Ask somebody to become friends."""
     status = await friends.request(caller, body.target_user_id, body.message)
     ends = {"requesterId": caller.user_id, "targetId": body.target_user_id}
@@ -83,7 +83,7 @@ async def request(body: bodies.FriendRequest, caller: RegisteredOf, friends: Fri
 
 @router.put("/requests/{number}")
 async def decide(
-    number: str, body: bodies.Decision, caller: RegisteredOf, friends: FriendsOf, conversations: ConversationsOf
+    number: str, body: bodies.Decision, caller: CallerOf, friends: FriendsOf, conversations: ConversationsOf
 ) -> Response:
     """Accept or reject a request to the caller; accepting opens the conversation."""
     requester, target = request_parties(number)
@@ -97,7 +97,7 @@ async def decide(
 
 
 @router.delete("/{user_id}")
-async def unfriend(user_id: str, caller: RegisteredOf, friends: FriendsOf) -> Response:
+async def unfriend(user_id: str, caller: CallerOf, friends: FriendsOf) -> Response:
     """End a friendship, on both sides. The conversation stays."""
     await friends.remove(caller, user_id)
     return answer(None)

@@ -8,7 +8,7 @@ from resonance.domain.errors import invalid
 from resonance.domain.model import ConversationKind, NewGroup, User
 from resonance.domain.windows import History
 from resonance.gateway.dialects.gochat import bodies
-from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, RegisteredOf, router_at
+from resonance.gateway.dialects.gochat.context import MAX_CONVERSATIONS, router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import conversation_item, group_info
 from resonance.gateway.http.context import AccountsOf, CallerOf, ContextOf, ConversationsOf
@@ -26,7 +26,7 @@ async def group_list(caller: CallerOf, conversations: ConversationsOf) -> Respon
 
 @router.post("")
 async def make_group(
-    body: bodies.Group, caller: RegisteredOf, accounts: AccountsOf, conversations: ConversationsOf, context: ContextOf
+    body: bodies.Group, caller: CallerOf, accounts: AccountsOf, conversations: ConversationsOf, context: ContextOf
 ) -> Response:
     """Make a group of those members that exist: this client offers people that a server need not have (5.2.6)."""
     if not body.members:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from resonance.domain.model import Member, Role, User
 from resonance.gateway.dialects.gochat import bodies
-from resonance.gateway.dialects.gochat.context import RegisteredOf, router_at
+from resonance.gateway.dialects.gochat.context import router_at
 from resonance.gateway.dialects.gochat.envelope import answer
 from resonance.gateway.dialects.gochat.tables import ROLES, member_info
 from resonance.gateway.http.context import CallerOf, ConversationsOf
@@ -49,7 +49,7 @@ async def members(
 @router.post("/conversations/{conversation_id}/members")
 @router.post("/groups/{conversation_id}/members")
 async def add(
-    conversation_id: str, body: bodies.NewMembers, caller: RegisteredOf, conversations: ConversationsOf
+    conversation_id: str, body: bodies.NewMembers, caller: CallerOf, conversations: ConversationsOf
 ) -> Response:
     """Bring people in."""
     added = await conversations.add_members(caller, conversation_id, list(dict.fromkeys(body.members)))
@@ -70,7 +70,7 @@ async def remove(conversation_id: str, user_id: str, caller: CallerOf, conversat
 @router.put("/conversations/{conversation_id}/members/{user_id}")
 @router.put("/groups/{conversation_id}/members/{user_id}")
 async def set_role(
-    conversation_id: str, user_id: str, body: bodies.NewRole, caller: RegisteredOf, conversations: ConversationsOf
+    conversation_id: str, user_id: str, body: bodies.NewRole, caller: CallerOf, conversations: ConversationsOf
 ) -> Response:
     """Give a role, for the owner; giving that of the owner gives the group away."""
     role = next(role for role, number in ROLES.items() if number == body.role)

@@ -15,7 +15,7 @@ from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.online import OnlineStatusServant
 from resonance.gateway.dialects.gochat.servants.reading import MAX_PAGE, conversation_of, named_users, size_of
 from resonance.gateway.dialects.gochat.tables import ROLES
-from resonance.ports.store import Store
+from resonance.gateway.seams import Records
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 
@@ -27,9 +27,11 @@ class GroupServant(Servant):
 
     service: ClassVar[ServiceDescriptor] = pb.DESCRIPTOR.services_by_name["GroupService"]
 
-    def __init__(self, services: LogicServices, store: Store, online: OnlineStatusServant, history: History) -> None:
+    def __init__(
+        self, services: LogicServices, records: Records, online: OnlineStatusServant, history: History
+    ) -> None:
         self._conversations = services.conversations
-        self._store = store
+        self._records = records
         self._online = online
         self._history = history
 
@@ -69,8 +71,8 @@ class GroupServant(Servant):
         await self._conversations.add_members(owner, group.id, [request.user_id])
         if role is not Role.MEMBER:
             await self._conversations.set_role(owner, group.id, request.user_id, role)
-        member = (await self._store.conversation(check_handle(request.user_id), group.id)).member
-        return pb.AddGroupMemberResponse(member=_member(member))
+        there = await self._conversations.get(Caller(check_handle(request.user_id), Platform.UNKNOWN, ""), group.id)
+        return pb.AddGroupMemberResponse(member=_member(there.member))
 
     async def remove_group_member(
         self, request: pb.RemoveGroupMemberRequest, call: Call
@@ -100,18 +102,18 @@ class GroupServant(Servant):
     async def get_group(self, request: pb.GetGroupRequest, call: Call) -> pb.GetGroupResponse:
         """Return a group."""
         await call.service()
-        one = await conversation_of(self._store, values.group_conversation(request.group_id))
+        one = await conversation_of(self._records, values.group_conversation(request.group_id))
         return pb.GetGroupResponse(group=_group(one))
 
     async def get_group_members(self, request: pb.GetGroupMembersRequest, call: Call) -> pb.GetGroupMembersResponse:
         """Return members, the highest role first."""
         await call.service()
-        one = await conversation_of(self._store, values.group_conversation(request.group_id))
+        one = await conversation_of(self._records, values.group_conversation(request.group_id))
         end = max(request.offset, 0) + size_of(request.limit)
         found: list[Member] = []
         total, cursor, more = 0, "", True
         while more:
-            page = await self._store.members(one.id, cursor, MAX_PAGE)
+            page = await self._records.members(one.id, cursor, MAX_PAGE)
             found += [member for member in page.items if request.role_filter in (0, ROLES[member.role])]
             total, cursor, more = page.total, page.cursor, page.cursor != "" and len(found) <= end
         told = [_member(member) for member in found[max(request.offset, 0) : end]]
@@ -120,7 +122,7 @@ class GroupServant(Servant):
     async def _owner(self, group_id: str, call: Call) -> tuple[Caller, Conversation]:
         """Return a group's owner, for whom a change is made, and the group. Raises CONVERSATION_NOT_FOUND."""
         await call.service()
-        one = await conversation_of(self._store, values.group_conversation(group_id))
+        one = await conversation_of(self._records, values.group_conversation(group_id))
         return Caller(one.owner, Platform.UNKNOWN, ""), one
 
 

@@ -14,7 +14,7 @@ from resonance.domain.model import Entry
 from resonance.gateway.dialects.gochat.servants import values
 from resonance.gateway.dialects.gochat.servants.reading import PAGE, conversation_of, named_conversations, size_of
 from resonance.gateway.dialects.gochat.servants.sending import send
-from resonance.ports.store import Store
+from resonance.gateway.seams import Records
 from resonance.rpc.foreign import Call, Servant
 from resonance.services import LogicServices
 
@@ -34,9 +34,9 @@ class MessageServant(Servant):
 
     service: ClassVar[ServiceDescriptor] = pb.DESCRIPTOR.services_by_name["MessageService"]
 
-    def __init__(self, services: LogicServices, store: Store) -> None:
+    def __init__(self, services: LogicServices, records: Records) -> None:
         self._messages = services.messages
-        self._store = store
+        self._records = records
 
     async def save_message(self, request: pb.SaveMessageRequest, call: Call) -> pb.SaveMessageResponse:
         """Send a message for its sender, once per key: `client_msg_id`, else the caller's own `message_id`.
@@ -70,7 +70,7 @@ class MessageServant(Servant):
         from SaveMessage which one its message has.
         """
         await call.service()
-        head = (await conversation_of(self._store, request.conversation_id)).max_seq
+        head = (await conversation_of(self._records, request.conversation_id)).max_seq
         return pb.GenerateSeqIDResponse(seq_id=head + 1)
 
     async def check_message_idempotency(
@@ -85,7 +85,7 @@ class MessageServant(Servant):
         key = check_client_key(request.client_msg_id)
         if not request.sender_id:
             return pb.CheckMessageIdempotencyResponse()
-        found = await self._store.entries_by_key(key, check_handle(request.sender_id, "sender_id"), 1)
+        found = await self._records.entries_by_key(key, check_handle(request.sender_id, "sender_id"), 1)
         if not found:
             return pb.CheckMessageIdempotencyResponse()
         return pb.CheckMessageIdempotencyResponse(exists=True, existing_message_id=str(found[0].message_id))
@@ -108,7 +108,7 @@ class MessageServant(Servant):
     ) -> pb.GetConversationMessagesResponse:
         """Return messages between two seqs."""
         await call.service()
-        head = (await conversation_of(self._store, request.conversation_id)).max_seq
+        head = (await conversation_of(self._records, request.conversation_id)).max_seq
         size = size_of(request.limit)
         first = max(request.start_seq_id, 1)
         last = min(request.end_seq_id, head) if request.end_seq_id > 0 else head
@@ -116,7 +116,7 @@ class MessageServant(Servant):
             begin, end = first, min(last, first + size - 1)
         else:
             begin, end = max(first, last - size + 1), last
-        entries = await self._store.entries(request.conversation_id, begin, end) if begin <= end else []
+        entries = await self._records.entries(request.conversation_id, begin, end) if begin <= end else []
         more = end < last if request.ascending else begin > first
         beyond = (end + 1 if request.ascending else begin - 1) if more else 0
         told = [values.repo_message(entry) for entry in (entries if request.ascending else reversed(entries))]
@@ -134,9 +134,9 @@ class MessageServant(Servant):
         response = pb.GetLatestMessagesResponse()
         size, room = min(size_of(request.limit_per_conversation), PAGE), LATEST_BYTES
         for wanted in named_conversations(request.conversation_ids):
-            for state in await self._store.states([wanted], []):  # of many at once, all members would be read
+            for state in await self._records.states([wanted], []):  # of many at once, all members would be read
                 head = state.conversation.max_seq
-                for entry in reversed(await self._store.entries(wanted, max(head - size + 1, 1), head)):
+                for entry in reversed(await self._records.entries(wanted, max(head - size + 1, 1), head)):
                     told = values.repo_message(entry)
                     room -= told.ByteSize() + FRAMING
                     if room < 0:
@@ -148,7 +148,7 @@ class MessageServant(Servant):
         """Return an entry by its id as a text. Raises INVALID_ARGUMENT, NOT_FOUND."""
         if not (message_id.isascii() and message_id.isdigit() and len(message_id) <= 19):
             raise invalid("message_id", f"{message_id[:80]!r} is no id of a message: those given here are numbers")
-        found = await self._store.entry(int(message_id)) if int(message_id) <= _LAST_ID else None
+        found = await self._records.entry(int(message_id)) if int(message_id) <= _LAST_ID else None
         if found is None:
             raise ServiceError(Code.NOT_FOUND, f"there is no message {message_id}", field="message_id")
         return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from resonance.domain.errors import invalid, no_conversation
 from resonance.domain.ids import ConversationId, check_conversation_id
 from resonance.domain.model import Conversation
-from resonance.ports.store import Store
+from resonance.gateway.seams import Records
 
 PAGE = 50
 MAX_PAGE = 500
@@ -20,9 +20,9 @@ def size_of(asked: int) -> int:
     return min(asked, MAX_PAGE) if asked > 0 else PAGE
 
 
-async def conversation_of(store: Store, conversation_id: str) -> Conversation:
+async def conversation_of(records: Records, conversation_id: str) -> Conversation:
     """Return a conversation. Raises INVALID_ARGUMENT, CONVERSATION_NOT_FOUND."""
-    states = await store.states([check_conversation_id(conversation_id)], [])
+    states = await records.states([check_conversation_id(conversation_id)], [])
     if not states:
         raise no_conversation(conversation_id)
     return states[0].conversation

@@ -7,12 +7,10 @@ from typing import ClassVar
 from google.protobuf.descriptor import ServiceDescriptor
 
 from resonance._proto.im.repo.v1 import repo_pb2 as pb
-from resonance.domain.errors import invalid
-from resonance.domain.ids import check_conversation_id
 from resonance.domain.model import ConversationView
 from resonance.gateway.dialects.gochat.servants.reading import named_conversations, size_of
-from resonance.ports.store import Store
 from resonance.rpc.foreign import Call, Servant
+from resonance.services import LogicServices
 
 MAX_CONVERSATIONS = 1_000
 _PART = 200
@@ -23,8 +21,9 @@ class ConversationServant(Servant):
 
     service: ClassVar[ServiceDescriptor] = pb.DESCRIPTOR.services_by_name["ConversationService"]
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, services: LogicServices) -> None:
+        self._conversations = services.conversations
+        self._messages = services.messages
 
     async def get_user_conversations(
         self, request: pb.GetUserConversationsRequest, call: Call
@@ -34,7 +33,7 @@ class ConversationServant(Servant):
         views: list[ConversationView] = []
         cursor, more = "", True
         while more:
-            page = await self._store.conversations(caller.user_id, cursor, _PART, False)
+            page = await self._conversations.page(caller, cursor, _PART, False)
             views += page.items
             cursor, more = page.cursor, page.cursor != "" and len(views) < MAX_CONVERSATIONS
         ids = [view.conversation.id for view in views if request.type_filter in (0, view.conversation.kind)]
@@ -47,23 +46,19 @@ class ConversationServant(Servant):
     ) -> pb.UpdateReadPointerResponse:
         """Move the pointer forward, to the end without a seq; whoever wrote what is read now is told."""
         caller = await call.user(request.user_id, "user_id")
-        if request.seq_id < 0:
-            raise invalid("seq_id", f"seq_id is {request.seq_id}: 0 (the end) or more are allowed")
-        state = await self._store.mark_read(
-            caller.user_id, check_conversation_id(request.conversation_id), request.seq_id
-        )
+        state = await self._messages.mark_read(caller, request.conversation_id, request.seq_id)
         return pb.UpdateReadPointerResponse(success=True, unread_count=state.unread)
 
     async def get_unread_count(self, request: pb.GetUnreadCountRequest, call: Call) -> pb.GetUnreadCountResponse:
         """Return how many messages the user has not read."""
         caller = await call.user(request.user_id, "user_id")
-        view = await self._store.conversation(caller.user_id, check_conversation_id(request.conversation_id))
+        view = await self._conversations.get(caller, request.conversation_id)
         return pb.GetUnreadCountResponse(unread_count=view.unread)
 
     async def get_read_pointer(self, request: pb.GetReadPointerRequest, call: Call) -> pb.GetReadPointerResponse:
         """Return the user's pointer."""
         caller = await call.user(request.user_id, "user_id")
-        member = (await self._store.conversation(caller.user_id, check_conversation_id(request.conversation_id))).member
+        member = (await self._conversations.get(caller, request.conversation_id)).member
         pointer = pb.ReadPointer(
             user_id=caller.user_id,
             conversation_id=member.conversation_id,
@@ -77,6 +72,6 @@ class ConversationServant(Servant):
     ) -> pb.BatchGetUnreadCountsResponse:
         """Return what is unread in those of the conversations that the user is or was in."""
         caller = await call.user(request.user_id, "user_id")
-        known = await self._store.heads(caller.user_id, named_conversations(request.conversation_ids))
-        counts = {one: (await self._store.conversation(caller.user_id, one)).unread for one in known}
+        known = await self._messages.heads(caller, named_conversations(request.conversation_ids))
+        counts = {one: (await self._conversations.get(caller, one)).unread for one in known}
         return pb.BatchGetUnreadCountsResponse(unread_counts=counts)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from resonance.domain.errors import invalid
-from resonance.domain.model import Caller, ConversationKind, ConversationView, MemberSettings, RecvOpt
+from resonance.domain.model import Caller, ConversationView, MemberSettings, RecvOpt
 from resonance.gateway.dialects.nexo import bodies, reading
-from resonance.gateway.dialects.nexo.context import CallerOf, area_router
+from resonance.gateway.dialects.nexo.context import CallerOf, ConversationQuery, area_router
 from resonance.gateway.dialects.nexo.envelope import answer
 from resonance.gateway.dialects.nexo.errors import READING
-from resonance.gateway.dialects.nexo.tables import conversation_info
+from resonance.gateway.dialects.nexo.tables import conversation_info, is_shown
 from resonance.gateway.http.context import ContextOf, ConversationsOf, MessagesOf
 from resonance.gateway.http.listing import conversation_views
 from resonance.gateway.http.schemas.fields import MAX_INT64
@@ -21,8 +21,6 @@ from resonance.services.conversations import Conversations
 MAX_CONVERSATIONS = 1_000
 """Longest list that is made; the latest changed are in it."""
 PAGE, MAX_PAGE = 20, 100
-
-ConversationQuery = Annotated[str, Query(min_length=1)]
 
 router: APIRouter = area_router("/conversation", READING)
 
@@ -58,7 +56,7 @@ async def info(conversation_id: ConversationQuery, caller: CallerOf, conversatio
 
 @router.put("/update")
 async def update(
-    body: bodies.Settings, caller: CallerOf, conversations: ConversationsOf, conversation_id: str = ""
+    body: bodies.Settings, caller: CallerOf, conversations: ConversationsOf, conversation_id: bodies.ConversationId = ""
 ) -> Response:
     """Change the caller's settings; what is missing stays."""
     known = conversation_id or body.conversation_id
@@ -102,9 +100,9 @@ async def unread_count(
 
 
 async def _views(conversations: Conversations, caller: Caller) -> list[ConversationView]:
-    """Return the caller's conversations but everybody's, the latest changed first."""
+    """Return those of the caller's conversations that are shown, the latest changed first."""
     views = await conversation_views(conversations, caller, MAX_CONVERSATIONS)
-    shown = [view for view in views if view.conversation.kind is not ConversationKind.OPEN]
+    shown = [view for view in views if is_shown(view.conversation.id)]
     return sorted(shown, key=_place, reverse=True)
 
 

@@ -11,7 +11,7 @@ from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import check_client_key
 from resonance.domain.model import SendItem, stored_entry
 from resonance.gateway.dialects.nexo import bodies, reading
-from resonance.gateway.dialects.nexo.context import CallerOf, area_router
+from resonance.gateway.dialects.nexo.context import CallerOf, ConversationQuery, area_router
 from resonance.gateway.dialects.nexo.envelope import answer
 from resonance.gateway.dialects.nexo.errors import READING, SENDING
 from resonance.gateway.dialects.nexo.tables import destination, message, payload
@@ -20,7 +20,6 @@ from resonance.gateway.http.schemas.fields import MAX_INT64
 from resonance.observe.trace import current_trace
 
 Number = Annotated[int, Query(ge=-MAX_INT64, le=MAX_INT64)]
-ConversationQuery = Annotated[str, Query(min_length=1)]
 
 _sending = area_router("/msg", SENDING)
 _reading = area_router("/msg", READING)
