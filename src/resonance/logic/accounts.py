@@ -9,6 +9,7 @@ from resonance.domain.ids import check_handle
 from resonance.domain.model import Caller, Device, DeviceState, PresenceState, Principal, User, UserChanges, UserStatus
 from resonance.logic import checks
 from resonance.logic.devices import Devices
+from resonance.logic.guests import not_for_guests
 from resonance.logic.logins import Logins
 from resonance.logic.lookups import Lookups
 from resonance.logic.membership import visible_presence
@@ -143,10 +144,12 @@ class AccountsLogic(Accounts):
         found = {user.id: user for user in await self._lookups.profiles(wanted)}
         return [found[user_id] for user_id in wanted if user_id in found]
 
+    @not_for_guests
     async def search(self, caller: Caller, query: str, limit: int) -> list[User]:  # noqa: ARG002
         text = checks.check_name(query, "query", checks.MAX_NICKNAME)
         return await self._store.search_users(text, checks.check_limit(limit, MAX_SEARCH))
 
+    @not_for_guests
     async def update_profile(self, caller: Caller, changes: UserChanges) -> User:
         nickname, avatar, extra = changes.nickname, changes.avatar, changes.extra
         checked = UserChanges(

@@ -41,6 +41,7 @@ from resonance.domain.rights import Action, check
 from resonance.logic import checks, group_changes, group_fields
 from resonance.logic.census import Census
 from resonance.logic.first_contact import check_first_contact
+from resonance.logic.guests import not_for_guests
 from resonance.logic.membership import present_view
 from resonance.logic.notices import notice
 from resonance.logic.seams import Clock, Ids, StateCache
@@ -85,6 +86,7 @@ class ConversationsLogic(Conversations):
 
     # ------------------------------------------------------------ making and seeing
 
+    @not_for_guests
     async def open_single(self, caller: Caller, user_id: str) -> ConversationView:
         peer = check_handle(user_id)
         if not await self._store.states([single_id(caller.user_id, peer)], []):
@@ -102,6 +104,7 @@ class ConversationsLogic(Conversations):
         await self._store.enter_open(caller.user_id, made.id)
         return await self.get(caller, made.id)
 
+    @not_for_guests
     async def create_group(self, caller: Caller, group: NewGroup) -> ConversationView:
         checked = group_fields.checked_group(caller, group, self._config)
         if not await self._exists(checked.group_id):
@@ -137,6 +140,7 @@ class ConversationsLogic(Conversations):
 
     # ------------------------------------------------------------ coming and going
 
+    @not_for_guests
     async def join(self, caller: Caller, conversation_id: str, message: str) -> RequestStatus:
         text = checks.check_text(message, "message", checks.MAX_REQUEST_MESSAGE)
         user_id = caller.user_id
@@ -149,6 +153,7 @@ class ConversationsLogic(Conversations):
         known = await self._require(Action.APPROVE, caller, conversation_id)
         return await self._store.join_requests(known)
 
+    @not_for_guests
     async def decide_join(self, caller: Caller, conversation_id: str, user_id: str, accept: bool) -> None:
         target = check_handle(user_id)
         known = await self._require(Action.APPROVE, caller, conversation_id)
@@ -163,6 +168,7 @@ class ConversationsLogic(Conversations):
             lambda state, now: group_changes.admitting(state, caller.user_id, target, now),
         )
 
+    @not_for_guests
     async def add_members(self, caller: Caller, conversation_id: str, user_ids: Sequence[str]) -> list[str]:
         people = group_fields.people(caller, user_ids, "user_ids")
         if not people:
@@ -191,6 +197,7 @@ class ConversationsLogic(Conversations):
 
     # ------------------------------------------------------------ ruling
 
+    @not_for_guests
     async def set_role(self, caller: Caller, conversation_id: str, user_id: str, role: Role) -> None:
         if role not in (Role.MEMBER, Role.ADMIN):
             raise invalid("role", "a role can be set to member or admin; ownership goes by transfer")
@@ -201,6 +208,7 @@ class ConversationsLogic(Conversations):
             lambda state, now: group_changes.ranking(state, caller.user_id, target, role, now),
         )
 
+    @not_for_guests
     async def transfer(self, caller: Caller, conversation_id: str, user_id: str) -> None:
         target = group_fields.another(caller, user_id, "a group is transferred to somebody else")
         await self._apply(
@@ -218,6 +226,7 @@ class ConversationsLogic(Conversations):
             lambda state, now: group_changes.muting(state, caller.user_id, target, seconds, now),
         )
 
+    @not_for_guests
     async def update_group(self, caller: Caller, conversation_id: str, settings: GroupSettings) -> ConversationView:
         wanted = group_fields.checked_settings(settings, self._config)
         await self._apply(
@@ -227,6 +236,7 @@ class ConversationsLogic(Conversations):
         )
         return await self.get(caller, conversation_id)
 
+    @not_for_guests
     async def dissolve(self, caller: Caller, conversation_id: str) -> None:
         await self._apply(
             conversation_id,

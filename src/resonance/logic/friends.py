@@ -7,6 +7,7 @@ from resonance.domain.errors import Code, ServiceError, invalid
 from resonance.domain.ids import UserId, check_handle, single_id
 from resonance.domain.model import Caller, Friend, FriendRequest, PresenceState, RequestStatus
 from resonance.logic import checks
+from resonance.logic.guests import not_for_guests
 from resonance.logic.membership import visible_presence
 from resonance.logic.seams import PresenceView, StateCache
 from resonance.ports.store import Store
@@ -28,6 +29,7 @@ class FriendsLogic(Friends):
         self._states = states
         self._instant = config.policy == "instant"
 
+    @not_for_guests
     async def request(self, caller: Caller, user_id: str, message: str) -> RequestStatus:
         other = _other(caller, user_id)
         text = checks.check_text(message, "message", checks.MAX_REQUEST_MESSAGE)
@@ -40,11 +42,13 @@ class FriendsLogic(Friends):
         self._forget_single(caller.user_id, other)
         return status
 
+    @not_for_guests
     async def decide(self, caller: Caller, sender: str, accept: bool) -> None:
         other = check_handle(sender, "sender")
         await self._store.decide_friend(caller.user_id, other, accept)
         self._forget_single(caller.user_id, other)
 
+    @not_for_guests
     async def requests(self, caller: Caller, received: bool, limit: int) -> list[FriendRequest]:
         return await self._store.friend_requests(caller.user_id, received, checks.check_limit(limit, MAX_REQUESTS))
 
@@ -55,6 +59,7 @@ class FriendsLogic(Friends):
         shown = rows[:limit]
         return FriendPage(await self._views(caller, shown), shown[-1].friend_id if len(rows) > limit else "")
 
+    @not_for_guests
     async def remove(self, caller: Caller, user_id: str) -> None:
         other = _other(caller, user_id)
         await self._store.remove_friend(caller.user_id, other)

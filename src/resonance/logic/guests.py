@@ -1,39 +1,26 @@
-"""What guests may not do, whichever door they come by: one table, held where logic's services are put together.
+"""What guests may not do, whichever door they come by.
 
 A guest takes part where it is: in everybody's conversation, and where others brought it in. It reads, sends, marks,
-leaves, blocks. It makes nothing, looks for nobody, and changes neither itself nor a group (GoChat's rule, wire.md 3.3).
+leaves, blocks. It makes nothing, looks for nobody, and changes neither itself nor a group (GoChat's rule, wire.md 3.3):
+the use cases for that are marked `not_for_guests`. Sending is not, but a first message, which opens a conversation, is
+held to the same (`first_contact`).
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.model import Caller, UserKind
 from resonance.ports.store import Store
-from resonance.services import LogicServices
 
-REFUSED: dict[str, frozenset[str]] = {
-    "accounts": frozenset({"search", "update_profile"}),
-    "friends": frozenset({"request", "decide", "requests", "remove"}),
-    "conversations": frozenset(
-        {
-            "open_single",
-            "create_group",
-            "join",
-            "decide_join",
-            "add_members",
-            "set_role",
-            "transfer",
-            "update_group",
-            "dissolve",
-        }
-    ),
-}
-"""By service, the methods that guests are refused. Sending is not among them: only a first message, which opens a
-conversation, is held to the same (`first_contact`)."""
+UseCase = TypeVar("UseCase", bound=Callable[..., Awaitable[Any]])
+
+
+class _OnStore(Protocol):
+    _store: Store
 
 
 async def check_no_guest(store: Store, user_id: str) -> None:
@@ -47,19 +34,12 @@ async def check_no_guest(store: Store, user_id: str) -> None:
         raise ServiceError(Code.ROLE_INSUFFICIENT, "a guest has to register before doing this")
 
 
-def refuse_guests(services: LogicServices, store: Store) -> LogicServices:
-    """Return the services, with what guests may not do refused to them."""
-    for service, methods in REFUSED.items():
-        target = getattr(services, service)
-        for name in methods:
-            setattr(target, name, _for_others(getattr(target, name), store))
-    return services
+def not_for_guests(method: UseCase) -> UseCase:
+    """Refuse a use case, whose first argument is the caller, to guests. Raises ROLE_INSUFFICIENT there."""
 
-
-def _for_others(method: Callable[..., Awaitable[Any]], store: Store) -> Callable[..., Awaitable[Any]]:
     @functools.wraps(method)
-    async def checked(caller: Caller, *args: Any, **kwargs: Any) -> Any:
-        await check_no_guest(store, caller.user_id)
-        return await method(caller, *args, **kwargs)
+    async def checked(self: _OnStore, caller: Caller, *args: Any, **kwargs: Any) -> Any:
+        await check_no_guest(self._store, caller.user_id)
+        return await method(self, caller, *args, **kwargs)
 
-    return checked
+    return cast("UseCase", checked)

@@ -17,7 +17,6 @@ from resonance.logic.conversations import ConversationsLogic
 from resonance.logic.delivery import LiveDelivery, run_sweep
 from resonance.logic.devices import Devices
 from resonance.logic.friends import FriendsLogic
-from resonance.logic.guests import refuse_guests
 from resonance.logic.links import LinkHub, Links
 from resonance.logic.logins import Logins
 from resonance.logic.lookups import CachedLookups, Lookups
@@ -98,7 +97,7 @@ class LogicRole:
         devices = Devices(store, self._links, monotonic_ms, int(settings.auth.cache_ttl * 1000))
         signer = Signer(secret, settings.auth.issuer, wall_ms)
         logins = Logins(store, devices, signer, self._passwords, wall_ms, settings.accounts, settings.auth, counters)
-        services = LogicServices(
+        return LogicServices(
             accounts=AccountsLogic(store, logins, devices, signer, self._passwords, self._presence, wall_ms, lookups),
             friends=FriendsLogic(store, self._presence, states, settings.friends),
             conversations=ConversationsLogic(
@@ -106,7 +105,6 @@ class LogicRole:
             ),
             messages=MessageService(store, self._pipeline, self.delivery, states, census, lookups),
         )
-        return refuse_guests(services, store)
 
     @property
     def link(self) -> LinkService:

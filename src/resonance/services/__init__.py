@@ -19,7 +19,7 @@ from resonance.services.messages import Messages
 class LogicServices:
     """Everything that logic offers to a gateway's requests, wherever it runs.
 
-    Guests are refused a part of it (ROLE_INSUFFICIENT): the table is in `logic.guests`.
+    Guests are refused a part of it (ROLE_INSUFFICIENT): see `logic.guests`.
     """
 
     accounts: Accounts
