@@ -9,26 +9,33 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 KAFKA = ("kafka_2*.jar", "maven; then make engines")
 """Kafka is no Debian package: its jars are in a cache of ours, which Maven fills."""
 
+SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
+"""Two tests at a time, also where they mostly wait; but one where a browser keeps both cores busy. Each worker has a
+stretch of its own, so that what a module starts for its tests is hardly ever started by both; who is done first takes
+over half of what the other has left."""
+
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder of tests, or what is marked in it, the programs it needs, and whether its tests may run side by side.
+    """A folder of tests, or what is marked in it, and the programs it needs.
 
     Attributes:
         path: the folder, or a script that tests something pytest cannot.
         needs: programs, each with the Debian package that has it.
+        how: options of pytest.
     """
 
     name: str
     path: str
     needs: tuple[tuple[str, str], ...] = ()
-    workers: int = 2
+    how: tuple[str, ...] = SIDE_BY_SIDE
     marked: str = "not postgres and not mariadb and not etcd and not redis and not kafka and not cluster"
 
     @property
@@ -36,8 +43,7 @@ class Suite:
         """What runs it."""
         if self.path.endswith(".py"):
             return [sys.executable, self.path, "test"]
-        workers = ["-n", str(self.workers)] if self.workers else []
-        return [sys.executable, "-m", "pytest", "-q", *workers, "-m", self.marked, self.path]
+        return [sys.executable, "-m", "pytest", "-q", *self.how, "-m", self.marked, self.path]
 
 
 SUITES = (
@@ -45,9 +51,9 @@ SUITES = (
     Suite("contract", "tests/contract"),
     Suite("integration", "tests/integration"),
     Suite("end to end", "tests/e2e"),
-    Suite("faults", "tests/faults", needs=(("strace", "strace"),), workers=0),
+    Suite("faults", "tests/faults", needs=(("strace", "strace"),)),
     Suite("web client", "scripts/web.py"),
-    Suite("browser", "tests/web", needs=(("chromium", "chromium"),), workers=0),
+    Suite("browser", "tests/web", needs=(("chromium", "chromium"),), how=()),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
     Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
     Suite(
@@ -60,7 +66,6 @@ SUITES = (
             ("java", "default-jre-headless"),
             KAFKA,
         ),
-        workers=0,
         marked="cluster",
     ),
     Suite("etcd", "tests", needs=(("etcd", "etcd-server"), ("openssl", "openssl")), marked="etcd"),
@@ -70,7 +75,7 @@ SUITES = (
         needs=(("redis-server", "redis-server"), ("openssl", "openssl")),
         marked="redis and not cluster",
     ),
-    Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), workers=0, marked="kafka"),
+    Suite("Kafka", "tests", needs=(("java", "default-jre-headless"), KAFKA), marked="kafka"),
 )
 
 
@@ -97,9 +102,10 @@ def main() -> int:
             )
             continue
         print(f"== {suite.name}", flush=True)
+        began = time.monotonic()
         code = subprocess.run(suite.command, check=False).returncode
         failed |= code != 0
-        lines.append(f"{suite.name}: {'passed' if code == 0 else 'FAILED'}")
+        lines.append(f"{suite.name}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s")
     print("\n".join(["", *lines]))
     return int(failed)
 

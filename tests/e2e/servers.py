@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from tests.e2e.clients import fetch
 
-READY_S = 30
+READY_S = 60
 LOG_S = 20
 POLL_S = 0.1
 

@@ -133,6 +133,7 @@ async def test_two_tabs_agree(visit: Visit) -> None:
     await second.keyboard.press("Enter")
     await expect(first.get_by_role("log").get_by_text("three", exact=True)).to_have_count(1)
     await expect(second.get_by_role("log").get_by_text("three", exact=True)).to_have_count(1)
+    await expect(bob.state("three", "Sending")).to_have_count(0)  # until then it is with what waits to be sent
     assert [row["content"] for row in await bob.stored("messages")] == ["one", "two", "three"]
 
     await second.get_by_role("link", name="Settings").click()

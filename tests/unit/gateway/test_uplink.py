@@ -212,6 +212,52 @@ async def test_a_route_is_open_only_after_logic_acknowledged_it() -> None:
     await uplink.close()
 
 
+class SilentLogic(FlakyLogic):
+    """Logic that welcomes, and acknowledges no route."""
+
+    def __init__(self) -> None:
+        super().__init__(random.Random(0), loss=0)
+        self.deltas: asyncio.Queue[RouteDelta] = asyncio.Queue()
+
+    async def connect(self, on_frame: Callable[[DownFrame], None], on_lost: Callable[[], None]) -> Connection:
+        return SilentLink(self, on_frame, on_lost)
+
+
+class SilentLink(FlakyLink):
+    """A link to it."""
+
+    logic: SilentLogic
+
+    def send(self, frame: UpFrame) -> None:
+        if isinstance(frame, RouteDelta):
+            self.logic.deltas.put_nowait(frame)
+        else:
+            super().send(frame)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [StatusBatcher(batch_size=2, flush_interval=3600), StatusBatcher(batch_size=3, flush_interval=0.001)],
+    ids=["by count", "by time"],
+)
+async def test_routes_go_up_in_batches_as_the_settings_say(settings: StatusBatcher) -> None:
+    """Behind a delta that nobody acknowledges, two more routes are announced together."""
+    logic = SilentLogic()
+    uplink = GatewayUplink("g1", Logics.only(logic), Collector(), Rpc(), settings)
+    await uplink.start()
+    await uplink.wait_connected()
+    opening = []
+    for routes in ([1], [2, 3]):
+        opening += [asyncio.create_task(uplink.open_route(Route("ann", one, 1, "d", ""))) for one in routes]
+        async with asyncio.timeout(20):
+            delta = await logic.deltas.get()
+        assert [route.connection for route in delta.opened] == routes
+    await uplink.close()
+    for task in opening:
+        task.cancel()
+    await asyncio.gather(*opening, return_exceptions=True)
+
+
 async def test_a_route_waits_for_the_link_and_goes_up_with_the_snapshot() -> None:
     """A client that connects while logic is away is not ready before logic knows it."""
     logic = FlakyLogic(random.Random(0), loss=0)
