@@ -14,9 +14,9 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -85,32 +85,53 @@ class Node:
         self._metrics = MetricsServer(settings.observability.metrics, lambda: self._is_ready)
 
     async def run(self) -> None:
-        """Start every part, wait for a signal, close every part."""
+        """Start every part, wait for a signal, close every part. A signal also ends a start that waits for others."""
         stop = asyncio.Event()
         self._handle_signals(stop)
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._stack:
             self._stack.callback(self._metrics.close)
-            self._on_close(self._live.close)
-            await self._live.start()
-            discovery = self._discovery = self._make_discovery()
-            await getattr(self, f"_{self._role}")()
-            self._start_metrics()
-            self._is_ready = True
-            if discovery is not None:
-                await discovery.announce(self._addresses, self._linked)
-            _calm_collector()
-            # On a terminal the banner says the same, and better.
-            tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
-            tell("ready", addresses=self._addresses, pid=os.getpid())
-            if self._on_ready is not None:
-                self._on_ready(self._addresses)
-            await stop.wait()
-            self._is_ready = False
-            log.info("stopping")
-            if discovery is not None:
-                await discovery.drain()
+            if await self._finishes(self._start(), stop):
+                await stop.wait()
+                self._is_ready = False
+                log.info("stopping")
+                if self._discovery is not None:
+                    await self._discovery.drain()
+            else:
+                log.info("stopping before all was started")
         log.info("stopped")
+
+    async def _finishes(self, start: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+        """Run the start to its end and return True, or give it up at a signal and return False."""
+        starting, stopping = asyncio.create_task(start), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.wait({starting})
+            if starting.cancelled():
+                return False
+            starting.result()
+            return True
+        finally:
+            starting.cancel()
+            stopping.cancel()
+
+    async def _start(self) -> None:
+        self._on_close(self._live.close)
+        await self._live.start()
+        discovery = self._discovery = self._make_discovery()
+        await getattr(self, f"_{self._role}")()
+        self._start_metrics()
+        self._is_ready = True
+        if discovery is not None:
+            await discovery.announce(self._addresses, self._linked)
+        _calm_collector()
+        # On a terminal the banner says the same, and better.
+        tell = log.debug if self._on_ready is not None and sys.stderr.isatty() else log.info
+        tell("ready", addresses=self._addresses, pid=os.getpid())
+        if self._on_ready is not None:
+            self._on_ready(self._addresses)
 
     def _handle_signals(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()

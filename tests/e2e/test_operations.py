@@ -7,6 +7,7 @@ import http.client
 import secrets
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -244,3 +245,15 @@ async def test_a_failing_request_can_be_followed_through_the_roles(deployment: D
     assert (at_gateway["role"], at_gateway["status"]) == ("gateway", 503)
     at_logic = await deployment.logic.wait_log(lambda entry: entry.get("trace_id") == trace)
     assert (at_logic["role"], at_logic["event"]) == ("logic", "a call was not answered")  # by repo
+
+
+@pytest.mark.parametrize("role", ["logic", "task"])
+async def test_a_role_that_waits_for_others_ends_at_the_first_signal(role: str, tmp_path: Path) -> None:
+    waiting = Deployment("split", tmp_path).processes[role]
+    await waiting.start(wait=False)
+    try:
+        await waiting.wait_log(lambda entry: entry["event"] == "waiting for repo")
+        assert await waiting.stop() == 0
+    finally:
+        await waiting.kill()
+    assert [entry["event"] for entry in waiting.log[-2:]] == ["stopping before all was started", "stopped"]
