@@ -47,8 +47,8 @@ if missing Redis redis-server '/usr/bin/redis-server'; then
   install_idle redis-server redis-server
 fi
 
-if missing Chromium chromium '/usr/bin/chromium'; then
-  install --no-install-recommends chromium fonts-dejavu-core
+if missing "Chromium's headless shell" chromium-headless-shell '/usr/bin/chromium-headless-shell'; then
+  install --no-install-recommends chromium-headless-shell fonts-dejavu-core
 fi
 
 if missing Java default-jre-headless '/usr/bin/java'; then

@@ -17,9 +17,8 @@ KAFKA = ("kafka_2*.jar", "maven; then make engines")
 """Kafka is no Debian package: its jars are in a cache of ours, which Maven fills."""
 
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
-"""Two tests at a time, also where they mostly wait; but one where a browser keeps both cores busy. Each worker has a
-stretch of its own, so that what a module starts for its tests is hardly ever started by both; who is done first takes
-over half of what the other has left."""
+"""Two tests at a time, also where they mostly wait. Each worker has a stretch of its own, so that what a module starts for
+its tests is hardly ever started by both; who is done first takes over half of what the other has left."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,11 @@ class Suite:
     Attributes:
         path: the folder, or a script that tests something pytest cannot.
         needs: programs, each with the Debian package that has it.
-        how: options of pytest.
     """
 
     name: str
     path: str
     needs: tuple[tuple[str, str], ...] = ()
-    how: tuple[str, ...] = SIDE_BY_SIDE
     marked: str = "not postgres and not mariadb and not etcd and not redis and not kafka and not cluster"
 
     @property
@@ -43,7 +40,7 @@ class Suite:
         """What runs it."""
         if self.path.endswith(".py"):
             return [sys.executable, self.path, "test"]
-        return [sys.executable, "-m", "pytest", "-q", *self.how, "-m", self.marked, self.path]
+        return [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, "-m", self.marked, self.path]
 
 
 SUITES = (
@@ -53,7 +50,7 @@ SUITES = (
     Suite("end to end", "tests/e2e"),
     Suite("faults", "tests/faults", needs=(("strace", "strace"),)),
     Suite("web client", "scripts/web.py"),
-    Suite("browser", "tests/web", needs=(("chromium", "chromium"),), how=()),
+    Suite("browser", "tests/web", needs=(("chromium-headless-shell", "chromium-headless-shell"),)),
     Suite("PostgreSQL", "tests", needs=(("initdb", "postgresql"),), marked="postgres"),
     Suite("MariaDB", "tests", needs=(("mariadbd", "mariadb-server"), ("openssl", "openssl")), marked="mariadb"),
     Suite(

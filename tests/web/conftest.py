@@ -15,7 +15,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.e2e.servers import Deployment
 from tests.web.person import SCREENSHOTS, Person
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium-headless-shell"
 FLAGS = ["--disable-background-networking", "--disable-component-update", "--no-default-browser-check"]
 
 FAILED = pytest.StashKey[bool]()
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium, without anything that it does of its own accord."""
+    """Debian's Chromium without its windows, and without anything that it does of its own accord."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
