@@ -194,12 +194,12 @@ class GatewayUplink:
             ServiceError: BUSY when too many wait, or when an earlier one was refused and has to come again first.
         """
         ref = self._next_ref
+        self._next_ref = ref + 1
         item = SendItem(ref, connection, sender, client_msg_id, conversation_id, to_user, kind, content, extra, trace)
         self._order.check(item)
         if self._pending >= self._settings.window or self._closing:
             self._order.put_up(item, Code.BUSY)
             raise ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
-        self._next_ref = ref + 1
         self._pending += 1
         self._unsent.append(item)
         if not self._flushing:
@@ -239,7 +239,7 @@ class GatewayUplink:
         on_their_way = chain(queued, *(link.unanswered.values() for link in self._links.values()), self._unsent)
         self._order.refused(refusals, on_their_way)
 
-    def again(self, items: Sequence[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
+    def again(self, items: list[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
         """Divide what goes up again into what may, and what would overtake a refused message."""
         return self._order.divide(items)
 
