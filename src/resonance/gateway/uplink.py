@@ -212,7 +212,11 @@ class GatewayUplink:
         self._flushing = False
         if not self.connected or not self._unsent:
             return
-        items, self._unsent = self._unsent, []
+        # the logic that has just refused an earlier one need not be where these would go
+        items, held = self._order.divide(self._unsent)
+        self._unsent = []
+        if held:
+            self.answered([turned_down(item, behind()) for item in held])
         only = self._spread.only
         if self._queue is not None:
             self._queue.send(items)
