@@ -2,7 +2,7 @@
 
 Times prove nothing of a push: it may come seconds after its entry, out of turn, or be written to a client that is gone.
 So what counts is what was written to a connection (its last seq of each conversation), and what proves that it arrived:
-the answer to one of our pings, or a close by both sides. Times only say which of the entries were on their way then,
+the answer to one of our pings, or to our close. Times only say which of the entries were on their way then,
 and those that came later than `SLACK_MS`, or with others before them lacking, are remembered one by one.
 
 A mark is what is known of a client that left. It may lead to a push that comes twice, never to one that is missed.
@@ -178,7 +178,7 @@ class Given:
         record = self._records.pop(connection.number, None)
         if record is None or not self._withdraw(connection, record.stored):  # or its client is back already
             return
-        if connection.agreed and not record.cut:
+        if connection.understood and not record.cut:
             record.proven, record.sure = record.proven or record.whole, record.left
         elif record.followed:  # a lost connection, which the next one stands for
             return
