@@ -442,6 +442,68 @@ async def test_a_client_that_closes_has_not_read_what_was_on_its_way(
         assert await heard(client, 1) == [["c", 1]]
 
 
+async def test_each_of_two_clients_of_a_device_is_given_what_it_has_lost(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tabs with one token: that the other one has everything helps the one that hung nothing."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    first = await ponging(gateway)
+    async with dial(gateway) as second:
+        await said(second)
+        gateway.hub._look_after(gateway.hub._registry.by_user["ann"][0])
+        await pong(first)  # so it lives, though there is a second one
+        await asyncio.sleep(0.002)  # the next millisecond
+        logs.entries = [entry(1)]
+        push(gateway, logs.entries[0])
+        assert await heard(second, 1) == [["c", 1]]
+        await confirmed(gateway, second, 1)
+        await first.close()
+        await soon(gateway.uplink.closed.get())
+        async with dial(gateway) as third:
+            await said(third)
+            assert await heard(third, 1) == [["c", 1]]
+
+
+async def test_of_two_clients_that_are_gone_the_one_that_lacks_more_may_come_last(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    hung = await ponging(gateway)
+    async with dial(gateway) as other:
+        await said(other)
+        gateway.hub._look_after(gateway.hub._registry.by_user["ann"][0])
+        await pong(hung)
+        await asyncio.sleep(0.002)  # the next millisecond
+        logs.entries = [entry(1)]
+        push(gateway, logs.entries[0])
+        assert await heard(other, 1) == [["c", 1]]
+        await confirmed(gateway, other, 1)
+    await soon(gateway.uplink.closed.get())
+    await hung.close()
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as other:
+        await said(other)
+        assert await heard(other, 1) == [["c", 1]], "nobody knows which of the two it is"
+        await confirmed(gateway, other, 0)
+        async with dial(gateway) as back:
+            await said(back)
+            assert await heard(back, 1) == [["c", 1]]
+
+
+async def confirmed(gateway: Gateway, client: Any, number: int) -> None:
+    """Wait until a client has answered another ping on its user's connection of that number."""
+    connection = gateway.hub._registry.by_user["ann"][number]
+    record = gateway.hub._given._records[connection.number]
+    before = record.sure
+    await asyncio.sleep(0.002)  # the next millisecond
+    async with asyncio.timeout(10):
+        while record.sure == before:
+            gateway.hub._look_after(connection)
+            await nothing_more(client)
+
+
 async def test_a_client_that_is_back_before_its_connection_is_gone_is_given_what_came_since(
     toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
