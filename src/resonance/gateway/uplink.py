@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import attrgetter
 
@@ -20,6 +21,7 @@ import structlog
 
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.closes import Close
+from resonance.domain.content import Kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.fences import behind
 from resonance.domain.model import Route, SendAnswer, SendItem
@@ -206,6 +208,18 @@ class GatewayUplink:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
         return ref
+
+    def put_off(
+        self, connection: int, sender: str, client_msg_id: str, conversation_id: str, to_user: str, refusal: Code
+    ) -> None:
+        """Take note of a message that was refused before it was submitted: what follows it does not overtake it."""
+        item = SendItem(
+            self._next_ref, connection, sender, client_msg_id, conversation_id, to_user, Kind.TEXT, "", "", ""
+        )
+        self._next_ref += 1
+        with suppress(ServiceError):  # it may have been waited for, and is again
+            self._order.check(item)
+        self._order.put_up(item, refusal)
 
     def _flush(self) -> None:
         """Send what came in since the last flush; while no link is up it waits for a welcome."""

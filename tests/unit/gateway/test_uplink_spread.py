@@ -362,6 +362,20 @@ async def test_what_is_about_to_go_up_does_not_overtake_what_another_logic_has_j
     assert new.conversations == {"c"}
 
 
+async def test_what_follows_a_message_that_was_put_off_waits_for_it() -> None:
+    cluster = Cluster(1)
+    cluster.add("only")
+    async with running(cluster):
+        await cluster.linked("only")
+        cluster.uplink.put_off(1, "ann", "c-0", "c", "", Code.RATE_LIMITED)
+        with pytest.raises(ServiceError, match="send that one again first"):
+            cluster.uplink.submit(1, "ann", "c-1", "c", "", 1, "hi", "", "")
+        for _ in range(2):
+            cluster.send("c")
+        await cluster.drained()
+    cluster.check()
+
+
 async def test_a_full_window_keeps_back_only_what_follows() -> None:
     """What was sent before the message that found the window full may be refused, too, and then comes first."""
     cluster = Cluster(1, window=64)
