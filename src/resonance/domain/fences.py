@@ -131,6 +131,14 @@ class Fences:
             if not fence.waiting:
                 self._remove(place)
 
+    def first(self, way: object, item: SendItem) -> str | None:
+        """Return the key of what a message has to wait for first, None if nothing."""
+        fence = self._find(place_of(way, item))
+        if fence is None or not fence.waiting:
+            return None
+        key = min(fence.waiting, key=fence.waiting.__getitem__)
+        return key if fence.waiting[key] < fence.ref(item) else None
+
     # ------------------------------------------------------------ inside
 
     def _find(self, place: Place) -> _Fence | None:

@@ -19,7 +19,7 @@ from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
 from resonance.domain.errors import Code, ServiceError, no_conversation
-from resonance.domain.fences import Fences, keeps_order
+from resonance.domain.fences import Fences, Place, keeps_order, place_of
 from resonance.domain.ids import OPEN_CONVERSATION, UserId, check_handle, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
@@ -326,6 +326,23 @@ class Pipeline:
                 batch.refuse(index, batch.refusals[index])
             else:
                 batch.refuse(index, conflict(batch.items[index].client_msg_id))
+        if self._fences:
+            await self._let_go(batch, refused_ones)
+
+    async def _let_go(self, batch: Batch, refused_ones: list[int]) -> None:
+        """Wait no more for what has come another way and is stored: through another logic, or over HTTP."""
+        waited: dict[Place, tuple[object, SendItem]] = {}
+        for index in refused_ones:
+            way, item = batch.sinks[index].way, batch.items[index]
+            key = self._fences.first(way, item)
+            if key is not None:
+                waited[place_of(way, item)] = way, item._replace(client_msg_id=key)
+        if not waited:
+            return
+        keys = [Key(item.sender, item.client_msg_id, b"") for _, item in waited.values()]
+        for (way, item), found in zip(waited.values(), await self._store.find_keys(keys), strict=True):
+            if found.status != _STALE:
+                self._fences.take_down(way, item)
 
     def _key(self, batch: Batch, index: int) -> Key:
         """Return the key of a refused item; a body that cannot be hashed is none that was ever stored."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -135,21 +135,39 @@ def fences() -> tuple[Fences, list[float]]:
     return Fences(lambda: now[0]), now
 
 
-async def test_what_was_on_its_way_when_an_earlier_one_was_refused_keeps_its_place(live: Live, store: Moody) -> None:
-    """It may be refused only after that one has come again, even by the same batch; what is newer waits for it, too."""
-    chat = (await store.open_single("ann", "bob")).id
+async def sending(live: Live, chat: str) -> Callable[..., Awaitable[list[str]]]:
+    """Return what sends ann's messages in one frame, which is one batch, and returns how each is answered."""
     gateway = Gateway("g")
     await gateway.link(live.hub, [route("ann", 1)])
     sent = count(1)
 
     async def send(*keys: str) -> list[str]:
-        """Send messages in one frame, which is one batch, and return how they are answered."""
         before = len(gateway.answers)
         items = [text(next(sent), "ann", chat, key, content=key)._replace(connection=1) for key in keys]
         gateway.submit(*items)
         await gateway.until(lambda: len(gateway.answers) == before + len(keys))
         return [answer.code for answer in gateway.answers[before:]]
 
+    return send
+
+
+async def test_what_has_come_another_way_is_waited_for_no_more(live: Live, store: Moody) -> None:
+    """Through another logic, as its conversation had moved there for a while, or over HTTP."""
+    chat = (await store.open_single("ann", "bob")).id
+    send = await sending(live, chat)
+    store.failing = True
+    assert await send("a") == ["storage_unavailable"]
+    store.failing = False
+    assert (await live.send("ann", chat, key="a", content="a")).code == ""
+    assert await send("b") == ["busy"]
+    assert await send("b") == [""]
+    assert not live.pipeline._fences
+
+
+async def test_what_was_on_its_way_when_an_earlier_one_was_refused_keeps_its_place(live: Live, store: Moody) -> None:
+    """It may be refused only after that one has come again, even by the same batch; what is newer waits for it, too."""
+    chat = (await store.open_single("ann", "bob")).id
+    send = await sending(live, chat)
     store.failing = True
     assert await send("a") == ["storage_unavailable"]
     store.failing = False
