@@ -17,8 +17,8 @@ KAFKA = ("kafka_2*.jar", "maven; then make engines")
 """Kafka is no Debian package: its jars are in a cache of ours, which Maven fills."""
 
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
-"""Two tests at a time, also where they mostly wait. Each worker has a stretch of its own, so that what a module starts for
-its tests is hardly ever started by both; who is done first takes over half of what the other has left."""
+"""Two tests at a time, also where they mostly wait. Each worker has a stretch of its own, so that what a module starts
+for its tests is hardly ever started by both; who is done first takes over half of what the other has left."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Order behind a refusal: the messages of one connection to one conversation are stored in sending order, or not yet.
 
 A client may have sent further messages before it learns that one was refused for now. Were they stored, the refused
-one, sent again, would come behind them. So they are refused, too, until the first of them comes again; a client that
-never sends it again waits for `LIFE_S`.
+one, sent again, would come behind them. So they are refused, too, and each keeps its place: nothing passes that was
+sent behind one that has yet to come again. A client that sends nothing again waits for `LIFE_S`.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.ids import SERVER_KEY_MARK, order_key
@@ -18,17 +18,33 @@ from resonance.domain.model import SendAnswer, SendItem
 LIFE_S = 10.0
 CONNECTIONS = 16_384
 """Connections with fences at once; those of the one whose last was put up longest ago fall for another one's."""
-EACH = 256
-"""Fences that one connection has at once; its oldest falls for a new one."""
+EACH = 512
+"""Messages that are waited for from one connection at once, twice the window that clients have by default. Further ones
+keep no place; the oldest fence falls for one of another conversation."""
 
 Place = tuple[object, int, str]
 """The way that messages come by, the connection, and the conversation that they go to."""
 
 
-class _Fence(NamedTuple):
-    key: str  # of the message that has to come again
-    ref: int  # of that message: refs rise, so a lower one was sent before it and does not overtake
-    until: float
+@dataclass(slots=True)
+class _Fence:
+    """What keeps back one place.
+
+    Attributes:
+        until: when nothing is waited for any more: a while after the last refusal, or after one has come again.
+        waiting: by key, the messages that have to come again, with the refs under which they were first sent. Refs
+            rise, so a lower one was sent before.
+        come: the same of those that have come again, as they may be refused again.
+    """
+
+    until: float = 0.0
+    waiting: dict[str, int] = field(default_factory=dict)
+    come: dict[str, int] = field(default_factory=dict)
+
+    def ref(self, item: SendItem) -> int:
+        """Return the ref under which a message was first sent."""
+        key = item.client_msg_id
+        return self.waiting.get(key) or self.come.get(key) or item.ref
 
 
 class Fences:
@@ -43,25 +59,41 @@ class Fences:
     def __bool__(self) -> bool:
         return bool(self._standing)
 
-    def pass_or_refuse(self, way: object, item: SendItem) -> None:
-        """Let a message pass, and take the fence down for the one that it waits for.
+    def ref(self, way: object, item: SendItem) -> int:
+        """Return the ref under which a message was first sent, as far as that is known."""
+        fence = self._find(place_of(way, item))
+        return item.ref if fence is None else fence.ref(item)
+
+    def pass_or_refuse(self, way: object, item: SendItem) -> bool:
+        """Let a message pass; return whether it was waited for.
 
         Raises:
-            ServiceError: BUSY for a message that would overtake.
+            ServiceError: BUSY for a message that would overtake; it is waited for from now on, but not longer than
+                those before it: whoever sends only new messages gets through after a while.
         """
-        way, connection, conversation = place_of(way, item)
-        fences = self._standing.get((way, connection))
-        fence = fences.get(conversation) if fences else None
-        if fences is None or fence is None or item.ref < fence.ref:
-            return
-        if item.client_msg_id != fence.key and self._clock() < fence.until:
+        place = place_of(way, item)
+        fence = self._find(place)
+        if fence is None:
+            return False
+        now = self._clock()
+        if now >= fence.until:
+            self._remove(place)
+            return False
+        own = fence.ref(item)
+        if any(ref < own for ref in fence.waiting.values()):
+            if keeps_order(item, Code.BUSY) and self._has_room(place):
+                fence.waiting[item.client_msg_id] = own
             raise behind()
-        del fences[conversation]
-        if not fences:
-            del self._standing[way, connection]
+        if fence.waiting.pop(item.client_msg_id, None) is None:
+            return False
+        fence.come[item.client_msg_id] = own
+        fence.until = now + LIFE_S  # the client is about to send the others again
+        if not fence.waiting:
+            self._remove(place)
+        return True
 
     def put_up(self, way: object, item: SendItem, refusal: Code) -> bool:
-        """Keep back what follows a message of a connection that was refused for now; return whether that is new.
+        """Keep back what follows a message of a connection that was refused for now; return whether it may come again.
 
         Of several refused messages it is the one sent first that has to come again first, whichever was refused first.
         """
@@ -69,25 +101,68 @@ class Fences:
             return False
         now = self._clock()
         self._take_down_expired(now)
-        way, connection, conversation = place_of(way, item)
+        way, connection, conversation = place = place_of(way, item)
         fences = self._standing.setdefault((way, connection), OrderedDict())
         fence = fences.get(conversation)
-        if fence is not None and fence.ref <= item.ref and fence.key != item.client_msg_id and now < fence.until:
-            return False
-        fences[conversation] = _Fence(item.client_msg_id, item.ref, now + LIFE_S)
+        if fence is None or now >= fence.until:
+            fence = fences[conversation] = _Fence()
+        elif item.client_msg_id in fence.waiting:
+            return True
+        own = fence.ref(item)
+        fence.come.pop(item.client_msg_id, None)
+        fence.until = now + LIFE_S
         fences.move_to_end(conversation)
         self._standing.move_to_end((way, connection))
-        if len(fences) > EACH:
+        while len(fences) > 1 and not self._has_room(place):
             fences.popitem(last=False)
+        if self._has_room(place):
+            fence.waiting[item.client_msg_id] = own
         if len(self._standing) > CONNECTIONS:
             self._standing.popitem(last=False)
         return True
+
+    def take_down(self, way: object, item: SendItem) -> None:
+        """Wait no more for a message: it is stored, or refused for good."""
+        place = place_of(way, item)
+        fence = self._find(place)
+        if fence is not None:
+            fence.waiting.pop(item.client_msg_id, None)
+            fence.come.pop(item.client_msg_id, None)
+            if not fence.waiting:
+                self._remove(place)
+
+    def first(self, way: object, item: SendItem) -> str | None:
+        """Return the key of what a message has to wait for first, None if nothing."""
+        fence = self._find(place_of(way, item))
+        if fence is None or not fence.waiting:
+            return None
+        key = min(fence.waiting, key=fence.waiting.__getitem__)
+        return key if fence.waiting[key] < fence.ref(item) else None
+
+    # ------------------------------------------------------------ inside
+
+    def _find(self, place: Place) -> _Fence | None:
+        way, connection, conversation = place
+        fences = self._standing.get((way, connection))
+        return None if fences is None else fences.get(conversation)
+
+    def _remove(self, place: Place) -> None:
+        way, connection, conversation = place
+        fences = self._standing[way, connection]
+        del fences[conversation]
+        if not fences:
+            del self._standing[way, connection]
+
+    def _has_room(self, place: Place) -> bool:
+        """Say whether one more message of a connection can be waited for."""
+        way, connection, _ = place
+        return sum(len(fence.waiting) for fence in self._standing[way, connection].values()) < EACH
 
     def _take_down_expired(self, now: float) -> None:
         """Take down the fences of connections of which none is waited for any more."""
         while self._standing:
             place, fences = next(iter(self._standing.items()))
-            if fences[next(reversed(fences))].until > now:
+            if any(fence.until > now for fence in fences.values()):
                 break
             del self._standing[place]
 

@@ -37,7 +37,7 @@ class QueueOwner(Protocol):
     def turned_down(self, refusals: Sequence[tuple[SendItem, SendAnswer]]) -> None:
         """Messages are refused; they are among those answered next."""
 
-    def again(self, items: Sequence[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
+    def again(self, items: list[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
         """Divide what goes up again into what may, and what would overtake a refused message."""
 
     def arrived(self, link: int, frame: DownFrame) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from resonance.domain.closes import Close
+from resonance.domain.errors import Code
 from resonance.domain.model import ConversationState, Entry, MemberPage, Route, SendAnswer
 from resonance.services.link import PushBatch, RouteRefusal
 
@@ -45,6 +46,11 @@ class Uplink(Protocol):
         Raises:
             ServiceError: BUSY when too many are unanswered; nothing was queued.
         """
+
+    def put_off(
+        self, connection: int, sender: str, client_msg_id: str, conversation_id: str, to_user: str, refusal: Code
+    ) -> None:
+        """Take note of a message that was refused before it was submitted: what follows it does not overtake it."""
 
     async def open_route(self, route: Route) -> Close | None:
         """Announce a connection and wait until logic knows it; return why it must not live, or None.

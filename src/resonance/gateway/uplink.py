@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import attrgetter
 
@@ -20,6 +21,7 @@ import structlog
 
 from resonance.config.settings import Rpc, StatusBatcher
 from resonance.domain.closes import Close
+from resonance.domain.content import Kind
 from resonance.domain.errors import Code, ServiceError
 from resonance.domain.fences import behind
 from resonance.domain.model import Route, SendAnswer, SendItem
@@ -194,12 +196,12 @@ class GatewayUplink:
             ServiceError: BUSY when too many wait, or when an earlier one was refused and has to come again first.
         """
         ref = self._next_ref
+        self._next_ref = ref + 1
         item = SendItem(ref, connection, sender, client_msg_id, conversation_id, to_user, kind, content, extra, trace)
         self._order.check(item)
         if self._pending >= self._settings.window or self._closing:
             self._order.put_up(item, Code.BUSY)
             raise ServiceError(Code.BUSY, "the gateway waits for too many answers: send it again later")
-        self._next_ref = ref + 1
         self._pending += 1
         self._unsent.append(item)
         if not self._flushing:
@@ -207,12 +209,28 @@ class GatewayUplink:
             asyncio.get_running_loop().call_soon(self._flush)
         return ref
 
+    def put_off(
+        self, connection: int, sender: str, client_msg_id: str, conversation_id: str, to_user: str, refusal: Code
+    ) -> None:
+        """Take note of a message that was refused before it was submitted: what follows it does not overtake it."""
+        item = SendItem(
+            self._next_ref, connection, sender, client_msg_id, conversation_id, to_user, Kind.TEXT, "", "", ""
+        )
+        self._next_ref += 1
+        with suppress(ServiceError):  # it may have been waited for, and is again
+            self._order.check(item)
+        self._order.put_up(item, refusal)
+
     def _flush(self) -> None:
         """Send what came in since the last flush; while no link is up it waits for a welcome."""
         self._flushing = False
         if not self.connected or not self._unsent:
             return
-        items, self._unsent = self._unsent, []
+        # the logic that has just refused an earlier one need not be where these would go
+        items, held = self._order.divide(self._unsent)
+        self._unsent = []
+        if held:
+            self.answered([turned_down(item, behind()) for item in held])
         only = self._spread.only
         if self._queue is not None:
             self._queue.send(items)
@@ -239,7 +257,7 @@ class GatewayUplink:
         on_their_way = chain(queued, *(link.unanswered.values() for link in self._links.values()), self._unsent)
         self._order.refused(refusals, on_their_way)
 
-    def again(self, items: Sequence[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
+    def again(self, items: list[SendItem]) -> tuple[list[SendItem], list[SendItem]]:
         """Divide what goes up again into what may, and what would overtake a refused message."""
         return self._order.divide(items)
 

@@ -19,7 +19,7 @@ from resonance.config.settings import FriendsConfig, MessagesConfig
 from resonance.domain import rights
 from resonance.domain.content import body_hash, check_content
 from resonance.domain.errors import Code, ServiceError, no_conversation
-from resonance.domain.fences import Fences, Place, behind, keeps_order, place_of
+from resonance.domain.fences import Fences, Place, keeps_order, place_of
 from resonance.domain.ids import OPEN_CONVERSATION, UserId, check_handle, single_id
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import AppendStatus, NewEntry, SendItem
@@ -153,14 +153,15 @@ class Pipeline:
         batch = Batch(queued)
         with metrics.logic_append_seconds.time(), span("commit batch", items=len(queued)):
             try:
+                self._keep_back_late(batch)
                 await self._decide(batch)
             except ServiceError as exc:
                 batch.refuse_rest(exc)
             except Exception:
                 log.exception("batch failed", items=len(queued))
                 batch.refuse_rest(ServiceError(Code.INTERNAL))
-        for index, refusal in sorted(batch.refusals.items()):
-            self._fences.put_up(batch.sinks[index].way, batch.items[index], refusal.code)
+        if self._fences or batch.refusals:
+            self._keep_order(batch)
         batch.send_answers()
         batch.write_down()
         for outcome, count in batch.outcomes().items():
@@ -169,6 +170,21 @@ class Pipeline:
             for cached, there in batch.committed.items():
                 self._lookups.committed(cached.id, there.entries)
             await self._push(batch)
+
+    def _keep_back_late(self, batch: Batch) -> None:
+        """Have what follows those that came when the queue was full wait for them: they have come, and are refused."""
+        for index, refusal in batch.refusals.items():
+            way, item = batch.sinks[index].way, batch.items[index]
+            with suppress(ServiceError):
+                self._fences.pass_or_refuse(way, item)
+            self._fences.put_up(way, item, refusal.code)
+
+    def _keep_order(self, batch: Batch) -> None:
+        """Wait for what was refused for now, and no more for what is decided."""
+        for index, item in enumerate(batch.items):
+            way, refusal = batch.sinks[index].way, batch.refusals.get(index)
+            if refusal is None or not self._fences.put_up(way, item, refusal.code):
+                self._fences.take_down(way, item)
 
     async def _push(self, batch: Batch) -> None:
         """Push what was stored. What cannot be pushed now the sweep pushes: nobody's next message waits for it."""
@@ -188,8 +204,6 @@ class Pipeline:
         for last_try in (False, True):
             states = await self._load_states(batch, pending)
             allowed, forbidden = await self._check(batch, pending, states, charge=not last_try)
-            if batch.refusals:
-                allowed = _in_order(batch, allowed)
             stale = await self._append(batch, allowed) if allowed else []
             again = sorted(stale + forbidden)
             if last_try:
@@ -236,12 +250,12 @@ class Pipeline:
         conversations = batch.conversations
         buckets = self._buckets if charge and self._settings.per_user_per_second else None
         open_buckets = self._open_buckets if charge and self._settings.open_per_user_per_second else None
-        fences = self._fences or None
+        fences, standing = self._fences, bool(self._fences)
         for message_id, index in zip(self._ids.take(len(pending)), pending, strict=True):
             item = batch.items[index]
             _, _, sender, key, _, _, kind, content, extra, _ = item
             try:
-                if fences is not None:
+                if standing:
                     fences.pass_or_refuse(batch.sinks[index].way, item)
                 cached = states.get(conversations[index]) or await self._first_contact(item, states)
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
@@ -256,6 +270,7 @@ class Pipeline:
                 body = body_hash(conversation_id, kind, content, extra)
             except ServiceError as exc:
                 batch.refusals[index] = exc
+                standing = fences.put_up(batch.sinks[index].way, item, exc.code) or standing
                 continue
             entry = _new(
                 NewEntry,
@@ -311,6 +326,23 @@ class Pipeline:
                 batch.refuse(index, batch.refusals[index])
             else:
                 batch.refuse(index, conflict(batch.items[index].client_msg_id))
+        if self._fences:
+            await self._let_go(batch, refused_ones)
+
+    async def _let_go(self, batch: Batch, refused_ones: list[int]) -> None:
+        """Wait no more for what has come another way and is stored: through another logic, or over HTTP."""
+        waited: dict[Place, tuple[object, SendItem]] = {}
+        for index in refused_ones:
+            way, item = batch.sinks[index].way, batch.items[index]
+            key = self._fences.first(way, item)
+            if key is not None:
+                waited[place_of(way, item)] = way, item._replace(client_msg_id=key)
+        if not waited:
+            return
+        keys = [Key(item.sender, item.client_msg_id, b"") for _, item in waited.values()]
+        for (way, item), found in zip(waited.values(), await self._store.find_keys(keys), strict=True):
+            if found.status != _STALE:
+                self._fences.take_down(way, item)
 
     def _key(self, batch: Batch, index: int) -> Key:
         """Return the key of a refused item; a body that cannot be hashed is none that was ever stored."""
@@ -320,22 +352,6 @@ class Pipeline:
         except ServiceError:
             body = b""
         return Key(item.sender, item.client_msg_id, body)
-
-
-def _in_order(batch: Batch, allowed: list[Checked]) -> list[Checked]:
-    """Refuse those of the allowed items that would overtake one that was refused for now; return the rest."""
-    first: dict[Place, int] = {}
-    for index, refusal in sorted(batch.refusals.items()):
-        if keeps_order(batch.items[index], refusal.code):
-            first.setdefault(place_of(batch.sinks[index].way, batch.items[index]), index)
-    rest = []
-    for checked in allowed:
-        index = checked[0]
-        if first.get(place_of(batch.sinks[index].way, batch.items[index]), index) < index:
-            batch.refusals[index] = behind()
-        else:
-            rest.append(checked)
-    return rest
 
 
 def _peer(item: SendItem) -> UserId:

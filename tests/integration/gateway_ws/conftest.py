@@ -54,6 +54,7 @@ class ScriptedUplink:
         self.refusal: Close | None = None
         self.error: ServiceError | None = None
         self.busy = False
+        self.late: list[tuple[Any, ...]] = []  # what was put off
 
     def submit(self, *fields: Any) -> int:
         if self.busy:
@@ -61,6 +62,9 @@ class ScriptedUplink:
         self.ref = getattr(self, "ref", 0) + 1
         self.items.put_nowait(SendItem(self.ref, *fields))
         return self.ref
+
+    def put_off(self, *fields: Any) -> None:
+        self.late.append(fields)
 
     async def open_route(self, route: Route) -> Close | None:
         self.live[route.connection] = route

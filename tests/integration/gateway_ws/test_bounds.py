@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import unicodedata
 
 import pytest
 
+from resonance.domain.errors import Code
+from resonance.domain.ids import MAX_CONVERSATION_ID
 from resonance.gateway.ws import hub as hub_module
 from resonance.services.link import Push, PushBatch
 from tests.integration.gateway_ws import wire
@@ -171,8 +174,30 @@ async def test_too_many_packets_are_refused_one_by_one(start: GatewayFactory, di
     fault = json.loads(await client.recv())["fault"]
     assert (fault["refSeq"], fault["code"]) == ("2", "rate_limited")
     assert gateway.uplink.items.empty()
+    assert gateway.uplink.late == [(1, "ann", "k", "c", "", Code.RATE_LIMITED)], "what follows must not overtake it"
     await other.send(PULSE)
     assert await other.recv() == b"\x52\x00"
+
+
+async def test_what_no_conversation_can_be_called_is_kept_nowhere(start: GatewayFactory, dial: Dial) -> None:
+    """What a gateway remembers by conversation is bounded in number, so it has to be in length."""
+    gateway = await start(packets_per_second=0.1)
+    client = await dial(gateway, "ann", "&dialect=json")
+    for number in range(2):
+        name = "c" * (MAX_CONVERSATION_ID + 1)
+        await client.send(wire.json_chat(f"{number}", name, "x", clientMsgId=f"k{number}"))
+    codes = [json.loads(await client.recv())["ack"]["code"] for _ in range(2)]
+    assert codes == ["conversation_not_found", "rate_limited"]
+    assert gateway.uplink.items.empty()
+    assert gateway.uplink.late == []
+
+
+async def test_a_recipient_has_one_name(start: GatewayFactory, dial: Dial) -> None:
+    """Or two messages to one conversation might go to two logics at once."""
+    gateway = await start()
+    client = await dial(gateway, "ann", "&dialect=json")
+    await client.send(wire.json_chat("1", "", "x", toUsername=unicodedata.normalize("NFD", "josé")))
+    assert (await gateway.uplink.items.get()).to_user == unicodedata.normalize("NFC", "josé")
 
 
 async def test_requests_count_for_the_window_too(start: GatewayFactory, dial: Dial) -> None:

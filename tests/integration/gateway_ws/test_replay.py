@@ -184,6 +184,7 @@ async def test_the_gateway_remembers_when_a_device_left(toys: tuple[Gateway, Log
     async with dial(gateway) as client:
         await said(client)
         assert await heard(client, 1) == [["c", 1]]
+        await settled(gateway, client)
     await soon(gateway.uplink.closed.get())
     logs.entries.append(entry(2))
     async with dial(gateway) as client:
@@ -373,7 +374,7 @@ async def test_what_a_later_push_has_overtaken_is_given(
         assert await heard(client, 2) == [["c", 2], ["c", 3]]
 
 
-@pytest.mark.parametrize("way", ["closed", "broken"])
+@pytest.mark.parametrize("way", ["closed", "broken", "sent away"])
 async def test_what_has_surely_arrived_is_not_repeated(
     toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -388,7 +389,11 @@ async def test_what_has_surely_arrived_is_not_repeated(
         push(gateway, *logs.entries[1:])
         assert await heard(client, 2) == [["c", 2], ["c", 3]]
         await asyncio.sleep(0.002)  # the next millisecond
-        await settled(gateway, client)
+        if way == "sent away":  # its answer says that it has read everything
+            gateway.hub._registry.by_user["ann"][0].close(Close.RESYNC)
+            await soon(client.wait_closed())
+        else:
+            await settled(gateway, client)
         if way == "broken":
             client.transport.abort()
     await soon(gateway.uplink.closed.get())
@@ -397,21 +402,115 @@ async def test_what_has_surely_arrived_is_not_repeated(
         await nothing_more(client)
 
 
+async def ponging(gateway: Gateway) -> wire.RawClient:
+    """Return a client that has answered the ping behind its replay, and reads only what it is told to."""
+    raw = await soon(wire.RawClient.connect(gateway.port))
+    raw.send(wire.upgrade("/ws?token=good-ann&dialect=toy"))
+    await soon(raw.response())
+    await soon(raw.frame())
+    await pong(raw)
+    return raw
+
+
+async def pong(raw: wire.RawClient) -> None:
+    """Answer the ping that comes next, and wait until that is heard."""
+    opcode, stamp = await soon(raw.frame())
+    assert opcode == 9
+    raw.send(wire.masked(10, stamp))
+    raw.send(wire.masked(1, b'{"what":1}'))
+    await soon(raw.frame())
+
+
+@pytest.mark.parametrize("crossing", [False, True])
+async def test_a_client_that_closes_has_not_read_what_was_on_its_way(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch, crossing: bool
+) -> None:
+    """It has heard nothing for long, so it closes, perhaps just before it hears that we do; browsers drop the rest."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    raw = await ponging(gateway)
+    logs.entries = [entry(1)]
+    push(gateway, logs.entries[0])
+    await asyncio.sleep(0.002)  # the next millisecond
+    if crossing:
+        gateway.hub._registry.by_user["ann"][0].close(Close.RESYNC)
+    raw.send(wire.masked(8, (1000).to_bytes(2)))
+    await soon(gateway.uplink.closed.get())
+    await raw.close()
+    async with dial(gateway) as client:
+        await said(client)
+        assert await heard(client, 1) == [["c", 1]]
+
+
+async def test_each_of_two_clients_of_a_device_is_given_what_it_has_lost(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tabs with one token: that the other one has everything helps the one that hung nothing."""
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    first = await ponging(gateway)
+    async with dial(gateway) as second:
+        await said(second)
+        gateway.hub._look_after(gateway.hub._registry.by_user["ann"][0])
+        await pong(first)  # so it lives, though there is a second one
+        await asyncio.sleep(0.002)  # the next millisecond
+        logs.entries = [entry(1)]
+        push(gateway, logs.entries[0])
+        assert await heard(second, 1) == [["c", 1]]
+        await confirmed(gateway, second, 1)
+        await first.close()
+        await soon(gateway.uplink.closed.get())
+        async with dial(gateway) as third:
+            await said(third)
+            assert await heard(third, 1) == [["c", 1]]
+
+
+async def test_of_two_clients_that_are_gone_the_one_that_lacks_more_may_come_last(
+    toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "SLACK_MS", 0)
+    gateway, logs = toys
+    hung = await ponging(gateway)
+    async with dial(gateway) as other:
+        await said(other)
+        gateway.hub._look_after(gateway.hub._registry.by_user["ann"][0])
+        await pong(hung)
+        await asyncio.sleep(0.002)  # the next millisecond
+        logs.entries = [entry(1)]
+        push(gateway, logs.entries[0])
+        assert await heard(other, 1) == [["c", 1]]
+        await confirmed(gateway, other, 1)
+    await soon(gateway.uplink.closed.get())
+    await hung.close()
+    await soon(gateway.uplink.closed.get())
+    async with dial(gateway) as other:
+        await said(other)
+        assert await heard(other, 1) == [["c", 1]], "nobody knows which of the two it is"
+        await confirmed(gateway, other, 0)
+        async with dial(gateway) as back:
+            await said(back)
+            assert await heard(back, 1) == [["c", 1]]
+
+
+async def confirmed(gateway: Gateway, client: Any, number: int) -> None:
+    """Wait until a client has answered another ping on its user's connection of that number."""
+    connection = gateway.hub._registry.by_user["ann"][number]
+    record = gateway.hub._given._records[connection.number]
+    before = record.sure
+    await asyncio.sleep(0.002)  # the next millisecond
+    async with asyncio.timeout(10):
+        while record.sure == before:
+            gateway.hub._look_after(connection)
+            await nothing_more(client)
+
+
 async def test_a_client_that_is_back_before_its_connection_is_gone_is_given_what_came_since(
     toys: tuple[Gateway, Logs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was closed, and its client has not said good-bye: what was read elsewhere is not lost to it."""
     monkeypatch.setattr(given, "SLACK_MS", 0)
     gateway, logs = toys
-    raw = await soon(wire.RawClient.connect(gateway.port))
-    raw.send(wire.upgrade("/ws?token=good-ann&dialect=toy"))
-    await soon(raw.response())
-    await soon(raw.frame())
-    opcode, stamp = await soon(raw.frame())
-    assert opcode == 9
-    raw.send(wire.masked(10, stamp))
-    raw.send(wire.masked(1, b'{"what":1}'))
-    await soon(raw.frame())
+    raw = await ponging(gateway)
     gateway.hub._registry.by_user["ann"][0].close(Close.KICKED)
     logs.entries = [entry(1)]
     logs.read = {"c": 1}

@@ -335,6 +335,47 @@ async def test_what_followed_a_refused_message_does_not_overtake_it_on_another_l
     assert cluster.store.log == {"c": sent, "d": ["d-0"]}
 
 
+async def test_what_is_about_to_go_up_does_not_overtake_what_another_logic_has_just_refused() -> None:
+    """All messages of its conversation are answered then, so it takes the way that is the best one by now."""
+    cluster = Cluster(1)
+    old = cluster.add("old")
+    async with running(cluster):
+        await cluster.linked("old")
+        old.running.clear()
+        cluster.send("c")
+        await asyncio.sleep(0)
+        new = cluster.add("new")
+        await cluster.linked("new")
+        cluster.watch.set([Instance("logic", "old", "", draining=True), Instance("logic", "new", "")])
+        await asyncio.sleep(0)
+        cluster.send("c")
+        link = cluster.uplink._links["old"]
+        (first,) = link.unanswered.values()
+        link.take(AnswerBatch([turned_down(first, ServiceError(Code.BUSY))]))
+        await cluster.drained()
+        assert [answer.code for answer in cluster.collector.answered] == ["busy", "busy"]
+        sent, cluster.sent["c"] = cluster.sent["c"], []
+        for _ in sent:
+            cluster.send("c")
+        await cluster.drained()
+    assert cluster.store.log == {"c": sent}
+    assert new.conversations == {"c"}
+
+
+async def test_what_follows_a_message_that_was_put_off_waits_for_it() -> None:
+    cluster = Cluster(1)
+    cluster.add("only")
+    async with running(cluster):
+        await cluster.linked("only")
+        cluster.uplink.put_off(1, "ann", "c-0", "c", "", Code.RATE_LIMITED)
+        with pytest.raises(ServiceError, match="send that one again first"):
+            cluster.uplink.submit(1, "ann", "c-1", "c", "", 1, "hi", "", "")
+        for _ in range(2):
+            cluster.send("c")
+        await cluster.drained()
+    cluster.check()
+
+
 async def test_a_full_window_keeps_back_only_what_follows() -> None:
     """What was sent before the message that found the window full may be refused, too, and then comes first."""
     cluster = Cluster(1, window=64)

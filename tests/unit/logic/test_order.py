@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,11 @@ class Moody(SqliteStore):
     """A store whose appends fail at random: before anything was written, or with an outcome that nobody hears of."""
 
     rng: random.Random | None = None
+    failing = False
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:
+        if self.failing:
+            raise ServiceError(Code.STORAGE_UNAVAILABLE)
         mood = 1.0 if self.rng is None else self.rng.random()
         if mood < 0.3:
             raise ServiceError(Code.STORAGE_UNAVAILABLE)
@@ -131,8 +135,61 @@ def fences() -> tuple[Fences, list[float]]:
     return Fences(lambda: now[0]), now
 
 
-def item(key: str, connection: int = 1, conversation: str = "c", ref: int = 1) -> SendItem:
-    return text(ref, "ann", conversation, key)._replace(connection=connection)
+async def sending(live: Live, chat: str) -> Callable[..., Awaitable[list[str]]]:
+    """Return what sends ann's messages in one frame, which is one batch, and returns how each is answered."""
+    gateway = Gateway("g")
+    await gateway.link(live.hub, [route("ann", 1)])
+    sent = count(1)
+
+    async def send(*keys: str) -> list[str]:
+        before = len(gateway.answers)
+        items = [text(next(sent), "ann", chat, key, content=key)._replace(connection=1) for key in keys]
+        gateway.submit(*items)
+        await gateway.until(lambda: len(gateway.answers) == before + len(keys))
+        return [answer.code for answer in gateway.answers[before:]]
+
+    return send
+
+
+async def test_what_has_come_another_way_is_waited_for_no_more(live: Live, store: Moody) -> None:
+    """Through another logic, as its conversation had moved there for a while, or over HTTP."""
+    chat = (await store.open_single("ann", "bob")).id
+    send = await sending(live, chat)
+    store.failing = True
+    assert await send("a") == ["storage_unavailable"]
+    store.failing = False
+    assert (await live.send("ann", chat, key="a", content="a")).code == ""
+    assert await send("b") == ["busy"]
+    assert await send("b") == [""]
+    assert not live.pipeline._fences
+
+
+async def test_what_was_on_its_way_when_an_earlier_one_was_refused_keeps_its_place(live: Live, store: Moody) -> None:
+    """It may be refused only after that one has come again, even by the same batch; what is newer waits for it, too."""
+    chat = (await store.open_single("ann", "bob")).id
+    send = await sending(live, chat)
+    store.failing = True
+    assert await send("a") == ["storage_unavailable"]
+    store.failing = False
+    assert await send("b", "a", "c") == ["busy", "", "busy"]
+    assert await send("d") == ["busy"]
+    store.failing = True
+    assert await send("b", "c", "d") == ["storage_unavailable"] * 3
+    store.failing = False
+    assert await send("d") == ["busy"]
+    assert await send("b") == [""]
+    assert await send("d") == ["busy"]
+    assert await send("c") == [""]
+    assert await send("d", "e") == ["", ""]
+    assert [entry.client_msg_id for entry in await store.entries(chat, 1, 1_000)] == ["a", "b", "c", "d", "e"]
+    assert not live.pipeline._fences
+
+
+refs = count(100)
+
+
+def item(key: str, connection: int = 1, conversation: str = "c", ref: int = 0) -> SendItem:
+    return text(ref or next(refs), "ann", conversation, key)._replace(connection=connection)
 
 
 def refused(fence: Fences, candidate: SendItem) -> bool:
@@ -170,16 +227,60 @@ def test_a_message_that_is_refused_again_is_waited_for_again() -> None:
     fence, now = fences()
     fence.put_up("g", item("a", ref=1), BUSY)
     now[0] = LIFE_S - 0.1
+    assert not refused(fence, item("a", ref=9))
     fence.put_up("g", item("a", ref=9), BUSY)
     now[0] = LIFE_S + 0.1
     assert refused(fence, item("b", ref=10))
 
 
+def test_whoever_sends_only_new_messages_is_let_through_after_a_while() -> None:
+    """What it sent meanwhile is refused, too, and holds up nothing for longer."""
+    fence, now = fences()
+    fence.put_up("g", item("a"), BUSY)
+    for second in range(int(LIFE_S)):
+        now[0] = second
+        assert refused(fence, item(f"new {second}"))
+    now[0] = LIFE_S
+    assert not refused(fence, item("last"))
+    assert not fence
+
+
+def test_whoever_begins_to_send_again_has_time_for_the_rest() -> None:
+    fence, now = fences()
+    fence.put_up("g", item("a"), BUSY)
+    assert refused(fence, item("b"))
+    now[0] = LIFE_S - 0.1
+    assert not refused(fence, item("a"))
+    now[0] = LIFE_S + 0.1
+    assert refused(fence, item("c"))
+    assert not refused(fence, item("b"))
+    assert not refused(fence, item("c"))
+
+
+def test_what_is_decided_is_waited_for_no_more() -> None:
+    fence, _ = fences()
+    fence.put_up("g", item("a"), BUSY)
+    assert refused(fence, item("b"))
+    fence.take_down("g", item("a"))
+    assert refused(fence, item("c"))
+    fence.take_down("g", item("b"))
+    assert not refused(fence, item("c"))
+
+
+def test_one_conversation_is_waited_for_no_more_messages_than_are_remembered() -> None:
+    fence, _ = fences()
+    fence.put_up("g", item("a"), BUSY)
+    for number in range(2 * EACH):
+        assert refused(fence, item(f"b{number}"))
+    (standing,) = fence._standing.values()
+    assert len(standing["c"].waiting) == EACH
+
+
 def test_a_conversation_has_one_fence_whichever_name_it_goes_by() -> None:
     fence, _ = fences()
     fence.put_up("g", item("a", conversation="")._replace(to_user="bob"), BUSY)
-    assert refused(fence, item("b", conversation="si_ann_bob", ref=2))
-    assert not refused(fence, item("a", conversation="si_ann_bob", ref=3))
+    assert refused(fence, item("b", conversation="si_ann_bob"))
+    assert not refused(fence, item("a", conversation="si_ann_bob"))
 
 
 def test_one_connection_takes_down_no_fences_of_others() -> None:

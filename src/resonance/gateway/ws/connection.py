@@ -319,9 +319,21 @@ class Connection(Outlet):
 
     @property
     def agreed(self) -> bool:
-        """Whether both sides have said that they close: then each has read what the other one wrote before."""
+        """Whether both sides have said that they close: what is written now does not arrive."""
         handshake = None if self._transport is None else self._transport.close_handshake
         return handshake is not None and handshake.recv is not None and handshake.sent is not None
+
+    @property
+    def understood(self) -> bool:
+        """Whether the client has answered our close, with its code: then it has read what was written before.
+
+        A close of its own proves nothing: browsers drop what comes after it, however long that was on its way.
+        """
+        handshake = None if self._transport is None else self._transport.close_handshake
+        if handshake is None or handshake.recv is None or handshake.sent is None or handshake.recv_then_sent:
+            return False
+        received: int = int(handshake.recv.code)  # type: ignore[call-overload]
+        return received == int(handshake.sent.code)  # type: ignore[call-overload, no-any-return]
 
     def close_code(self) -> str:
         """Return the close code of one that ends: ours, else picows' own for a broken frame, else who left (1006: the

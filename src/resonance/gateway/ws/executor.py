@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from resonance.config.settings import WsConfig
 from resonance.domain.content import Kind, parse_kind
-from resonance.domain.errors import Code, ServiceError
-from resonance.domain.ids import SERVER_KEY_MARK, check_client_key
+from resonance.domain.errors import Code, ServiceError, no_conversation
+from resonance.domain.ids import MAX_CONVERSATION_ID, SERVER_KEY_MARK, check_client_key, check_handle
 from resonance.domain.limits import TokenBuckets
 from resonance.domain.model import SendAnswer
 from resonance.gateway.seams import Uplink
@@ -51,9 +52,20 @@ class Executor:
             try:
                 self._buckets.take(str(connection.number), "packets")
             except ServiceError as error:
-                _refuse(connection, packet, error)
+                self._put_off(connection, packet, error)
                 return
         self._do(connection, packet)
+
+    def _put_off(self, connection: Connection, packet: Command, error: ServiceError) -> None:
+        """Refuse a packet for now; a message keeps its place before those that follow it."""
+        user_id = connection.principal.caller.user_id
+        chat = packet.packet if isinstance(packet, Claimed) and packet.user_id == user_id else packet
+        if isinstance(chat, Chat):
+            with suppress(ServiceError):  # what is no message is not expected again
+                self._uplink.put_off(
+                    connection.number, user_id, self._key(connection, chat), *_destination(chat), error.code
+                )
+        _refuse(connection, packet, error)
 
     def _do(self, connection: Connection, packet: Command) -> None:
         if type(packet) is Chat:
@@ -91,8 +103,7 @@ class Executor:
                 connection.number,
                 connection.principal.caller.user_id,
                 self._key(connection, chat),
-                chat.conversation_id,
-                chat.to_user,
+                *_destination(chat),
                 parse_kind(chat.kind) if chat.kind else Kind.TEXT,
                 chat.content,
                 chat.extra,
@@ -153,6 +164,20 @@ class Executor:
 
     async def _ask(self, connection: Connection, ask: Ask) -> bytes:
         return await ask.work(self._services, connection.principal.caller)
+
+
+def _destination(chat: Chat) -> tuple[str, str]:
+    """Return the conversation and the recipient that a message names, as they are known everywhere: what is remembered
+    by conversation must be bounded, and the same for both forms of a name.
+
+    Raises:
+        ServiceError: CONVERSATION_NOT_FOUND for what is too long for one, INVALID_ARGUMENT for what is no handle.
+    """
+    if len(chat.conversation_id) > MAX_CONVERSATION_ID:
+        raise no_conversation(chat.conversation_id[:MAX_CONVERSATION_ID])
+    if chat.conversation_id:
+        return chat.conversation_id, chat.to_user
+    return "", check_handle(chat.to_user, "to_user")
 
 
 def _ref(packet: Command) -> Any:

@@ -2,7 +2,7 @@
 
 Times prove nothing of a push: it may come seconds after its entry, out of turn, or be written to a client that is gone.
 So what counts is what was written to a connection (its last seq of each conversation), and what proves that it arrived:
-the answer to one of our pings, or a close by both sides. Times only say which of the entries were on their way then,
+the answer to one of our pings, or to our close. Times only say which of the entries were on their way then,
 and those that came later than `SLACK_MS`, or with others before them lacking, are remembered one by one.
 
 A mark is what is known of a client that left. It may lead to a push that comes twice, never to one that is missed.
@@ -163,6 +163,7 @@ class Given:
         record = self._records.get(connection.number)
         if record is not None and record.asked and payload == _stamp(record.asked):
             record.proven, record.sure, record.asked = True, record.asked, 0
+            record.followed = False  # it lives, so the one that has begun is another client's
 
     def detached(self, connection: Connection) -> None:
         """Take note that nothing is pushed to a connection any more; its client may be back before it is gone."""
@@ -178,7 +179,7 @@ class Given:
         record = self._records.pop(connection.number, None)
         if record is None or not self._withdraw(connection, record.stored):  # or its client is back already
             return
-        if connection.agreed and not record.cut:
+        if connection.understood and not record.cut:
             record.proven, record.sure = record.proven or record.whole, record.left
         elif record.followed:  # a lost connection, which the next one stands for
             return
@@ -195,22 +196,24 @@ class Given:
     def _remember(self, connection: Connection, marks: tuple[Mark, ...]) -> None:
         device_id = connection.principal.caller.device_id
         left = self._left.pop(device_id, [])
+        if len(left) >= MARKS:
+            self._remembered -= _size(left.pop(_fullest(left)))
         left.append(marks)
-        if len(left) > MARKS:  # the earlier ones lack more
-            self._remembered -= _size(left.pop(-2))
         self._left[device_id] = left
         self._remembered += _size(marks)
         while self._remembered > REMEMBERED and len(self._left) > 1:
             self._remembered -= sum(map(_size, self._left.pop(next(iter(self._left)))))
 
     def _take(self, connection: Connection) -> list[tuple[Mark, ...]]:
-        """Return the marks of connections that ended, and forget the last one's: the others' clients may come, too."""
+        """Return the marks of connections that ended, and forget those that lack least: whichever client this is, what
+        the others lack is remembered for when they come, too.
+        """
         device_id = connection.principal.caller.device_id
         left = self._left.pop(device_id, [])
         self._remembered -= sum(map(_size, left))
-        since = now_ms() - RECENT_MS
-        for marks in left[:-1]:
-            if any(mark.left >= since for mark in marks):
+        since, fullest = now_ms() - RECENT_MS, _fullest(left) if left else 0
+        for number, marks in enumerate(left):
+            if number != fullest and any(mark.left >= since for mark in marks):
                 self._remember(connection, marks)
         return left
 
@@ -247,6 +250,11 @@ def now_ms() -> int:
 
 def _stamp(at: int) -> bytes:
     return b"%d" % at
+
+
+def _fullest(left: Sequence[tuple[Mark, ...]]) -> int:
+    """Return which of these is of the client that lacks least; of several the last one."""
+    return max(range(len(left)), key=lambda number: (min(mark.sure for mark in left[number]), number))
 
 
 def _size(marks: tuple[Mark, ...]) -> int:
