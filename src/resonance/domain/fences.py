@@ -64,8 +64,11 @@ class Fences:
         fence = self._find(place_of(way, item))
         return item.ref if fence is None else fence.ref(item)
 
-    def pass_or_refuse(self, way: object, item: SendItem) -> bool:
+    def pass_or_refuse(self, way: object, item: SendItem, at: float | None = None) -> bool:
         """Let a message pass; return whether it was waited for.
+
+        Args:
+            at: when it came, on the clock; None is now. What came in time and had to queue does not pass for that.
 
         Raises:
             ServiceError: BUSY for a message that would overtake; it is waited for from now on, but not longer than
@@ -75,8 +78,7 @@ class Fences:
         fence = self._find(place)
         if fence is None:
             return False
-        now = self._clock()
-        if now >= fence.until:
+        if (self._clock() if at is None else at) >= fence.until:
             self._remove(place)
             return False
         own = fence.ref(item)
@@ -87,24 +89,28 @@ class Fences:
         if fence.waiting.pop(item.client_msg_id, None) is None:
             return False
         fence.come[item.client_msg_id] = own
-        fence.until = now + LIFE_S  # the client is about to send the others again
+        fence.until = self._clock() + LIFE_S  # the client is about to send the others again
         if not fence.waiting:
             self._remove(place)
         return True
 
-    def put_up(self, way: object, item: SendItem, refusal: Code) -> bool:
+    def put_up(self, way: object, item: SendItem, refusal: Code, at: float | None = None) -> bool:
         """Keep back what follows a message of a connection that was refused for now; return whether it may come again.
 
         Of several refused messages it is the one sent first that has to come again first, whichever was refused first.
+
+        Args:
+            at: when it came, as no message came before that has yet to pass or be refused; None is now.
         """
         if not keeps_order(item, refusal):
             return False
         now = self._clock()
-        self._take_down_expired(now)
+        at = now if at is None else at
+        self._take_down_expired(at)
         way, connection, conversation = place = place_of(way, item)
         fences = self._standing.setdefault((way, connection), OrderedDict())
         fence = fences.get(conversation)
-        if fence is None or now >= fence.until:
+        if fence is None or at >= fence.until:
             fence = fences[conversation] = _Fence()
         elif item.client_msg_id in fence.waiting:
             return True
@@ -158,11 +164,11 @@ class Fences:
         way, connection, _ = place
         return sum(len(fence.waiting) for fence in self._standing[way, connection].values()) < EACH
 
-    def _take_down_expired(self, now: float) -> None:
+    def _take_down_expired(self, at: float) -> None:
         """Take down the fences of connections of which none is waited for any more."""
         while self._standing:
             place, fences = next(iter(self._standing.items()))
-            if any(fence.until > now for fence in fences.values()):
+            if any(fence.until > at for fence in fences.values()):
                 break
             del self._standing[place]
 

@@ -50,8 +50,8 @@ class AnswerSink(Protocol):
         """Take answers, in the order in which their items were put."""
 
 
-Queued = tuple[AnswerSink, SendItem, ServiceError | None]
-"""An item in the queue: where its answer goes, and why it is refused if it already is."""
+Queued = tuple[AnswerSink, SendItem, ServiceError | None, float]
+"""An item in the queue: where its answer goes, why it is refused if it already is, and when it came (monotonic, s)."""
 
 
 class Batch:
@@ -59,6 +59,7 @@ class Batch:
 
     Attributes:
         items, sinks, conversations: in arrival order; a conversation is "" where the recipient is no handle.
+        times: when they came, on the monotonic clock, in s.
         refusals: why an item is not to be stored, by its index; it still may have been stored before.
         committed: what was stored, by the state it was allowed on, for delivery: the second try of a batch may write to
             a conversation whose members are no longer those of the first.
@@ -66,8 +67,9 @@ class Batch:
     """
 
     def __init__(self, batch: list[Queued]) -> None:
-        self.sinks = [sink for sink, _, _ in batch]
-        self.items = [item for _, item, _ in batch]
+        self.sinks = [sink for sink, _, _, _ in batch]
+        self.items = [item for _, item, _, _ in batch]
+        self.times = [at for _, _, _, at in batch]
         self.refusals: dict[int, ServiceError] = {}
         self.conversations = [
             item.conversation_id or self._single(index, item) for index, item in enumerate(self.items)
@@ -75,7 +77,7 @@ class Batch:
         self.committed: dict[CachedState, Committed] = {}
         self.positions: list[int] = []
         self._answers: list[SendAnswer | None] = [None] * len(batch)
-        for index, (_, _, refusal) in enumerate(batch):
+        for index, (_, _, refusal, _) in enumerate(batch):
             if refusal is not None:
                 self.refuse(index, refusal)
 

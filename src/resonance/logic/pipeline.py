@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -56,6 +56,7 @@ class Pipeline:
         friends: FriendsConfig,
         clock: Clock,
         lookups: Lookups | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._lookups = lookups or Lookups(store)
@@ -65,11 +66,13 @@ class Pipeline:
         self._settings = settings
         self._strangers = friends.strangers
         self._clock = clock
-        self._fences = Fences(time.monotonic)
+        self._clock_s = clock_s
+        self._fences = Fences(clock_s)
         self._buckets = TokenBuckets(lambda: settings.per_user_per_second, time.monotonic)
         self._open_buckets = TokenBuckets(lambda: settings.open_per_user_per_second, time.monotonic)
         # items that wait for a commit, in arrival order
         self._queue: deque[Queued] = deque()
+        self._late = 0  # how many of them came when it was full
         self._filled = asyncio.Event()
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
@@ -106,13 +109,15 @@ class Pipeline:
         if self._closing:
             sink.answer([refused(item, item.conversation_id, _BUSY) for item in items])
             return
-        room = max(0, self._settings.queue_limit - len(self._queue))
-        self._queue.extend([(sink, item, None) for item in (items if len(items) <= room else items[:room])])
+        # what only waits for its refusal takes nobody's room: those who send again at once would never find any
+        room = max(0, self._settings.queue_limit - len(self._queue) + self._late)
+        at = self._clock_s()
+        self._queue.extend([(sink, item, None, at) for item in (items if len(items) <= room else items[:room])])
         if len(items) > room:
             late = items[room:]
-            self._queue.extend(
-                [(sink, item._replace(content="", extra=""), _BUSY) for item in late if keeps_order(item, Code.BUSY)]
-            )
+            kept = [item._replace(content="", extra="") for item in late if keeps_order(item, Code.BUSY)]
+            self._queue.extend([(sink, item, _BUSY, at) for item in kept])
+            self._late += len(kept)
             at_once = [refused(item, item.conversation_id, _BUSY) for item in late if not keeps_order(item, Code.BUSY)]
             if at_once:
                 sink.answer(at_once)
@@ -140,6 +145,8 @@ class Pipeline:
             queue.clear()
         else:
             batch = [queue.popleft() for _ in range(most)]
+        if self._late:
+            self._late -= sum(refusal is not None for _, _, refusal, _ in batch)
         metrics.logic_queue.set(len(queue))
         metrics.logic_batch_size.observe(len(batch))
         return batch
@@ -174,16 +181,16 @@ class Pipeline:
     def _keep_back_late(self, batch: Batch) -> None:
         """Have what follows those that came when the queue was full wait for them: they have come, and are refused."""
         for index, refusal in batch.refusals.items():
-            way, item = batch.sinks[index].way, batch.items[index]
+            way, item, at = batch.sinks[index].way, batch.items[index], batch.times[index]
             with suppress(ServiceError):
-                self._fences.pass_or_refuse(way, item)
-            self._fences.put_up(way, item, refusal.code)
+                self._fences.pass_or_refuse(way, item, at)
+            self._fences.put_up(way, item, refusal.code, batch.times[0])
 
     def _keep_order(self, batch: Batch) -> None:
         """Wait for what was refused for now, and no more for what is decided."""
         for index, item in enumerate(batch.items):
             way, refusal = batch.sinks[index].way, batch.refusals.get(index)
-            if refusal is None or not self._fences.put_up(way, item, refusal.code):
+            if refusal is None or not self._fences.put_up(way, item, refusal.code, batch.times[0]):
                 self._fences.take_down(way, item)
 
     async def _push(self, batch: Batch) -> None:
@@ -256,7 +263,7 @@ class Pipeline:
             _, _, sender, key, _, _, kind, content, extra, _ = item
             try:
                 if standing:
-                    fences.pass_or_refuse(batch.sinks[index].way, item)
+                    fences.pass_or_refuse(batch.sinks[index].way, item, batch.times[index])
                 cached = states.get(conversations[index]) or await self._first_contact(item, states)
                 if sender not in cached.senders and not self._has_right(batch, index, cached, now):
                     forbidden.append(index)
@@ -270,7 +277,7 @@ class Pipeline:
                 body = body_hash(conversation_id, kind, content, extra)
             except ServiceError as exc:
                 batch.refusals[index] = exc
-                standing = fences.put_up(batch.sinks[index].way, item, exc.code) or standing
+                standing = fences.put_up(batch.sinks[index].way, item, exc.code, batch.times[0]) or standing
                 continue
             entry = _new(
                 NewEntry,

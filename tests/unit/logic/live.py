@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -163,7 +164,14 @@ class Live:
         self.ids = Snowflakes(store, owner)
         self.delivery = LiveDelivery(store, self.states, self.routes, self.links, self.clock, self.ids.is_own)
         self.pipeline = Pipeline(
-            store, self.states, self.ids, self.delivery, settings.messages, settings.friends, self.clock
+            store,
+            self.states,
+            self.ids,
+            self.delivery,
+            settings.messages,
+            settings.friends,
+            self.clock,
+            clock_s=self.monotonic,
         )
         self.presence = PresenceTracker(store, self.routes, self.delivery, settings.presence, self.clock)
         self.messages = MessageService(store, self.pipeline, self.delivery, self.states, Census(store))
@@ -175,6 +183,10 @@ class Live:
     def clock(self) -> int:
         """Logic's clock, in ms."""
         return wall_ms() + self.ahead_ms
+
+    def monotonic(self) -> float:
+        """The clock that never goes back, in s."""
+        return time.monotonic() + self.ahead_ms / 1000
 
     async def people(self, *names: str) -> list[Caller]:
         """Make accounts, each with a device."""

@@ -27,8 +27,11 @@ class Moody(SqliteStore):
 
     rng: random.Random | None = None
     failing = False
+    gate: asyncio.Event | None = None  # what appends wait for
 
     async def append(self, entries: Sequence[NewEntry]) -> AppendOutcome:
+        if self.gate is not None:
+            await self.gate.wait()
         if self.failing:
             raise ServiceError(Code.STORAGE_UNAVAILABLE)
         mood = 1.0 if self.rng is None else self.rng.random()
@@ -128,6 +131,27 @@ async def test_order_survives_a_queue_that_is_too_short(live: Live, store: Moody
     stored = [entry.client_msg_id for entry in await store.entries(chat, 1, 1_000)]
     for client in clients:
         assert [key for key in stored if key in client.acked] == client.sent
+
+
+async def test_what_was_sent_in_time_gains_nothing_by_waiting_for_the_store(store: Moody) -> None:
+    """The fence's time runs out while what it keeps back, and what it waits for, are in the queue."""
+    async with running(store, messages={"batch_max": 1}) as live:
+        await live.people("ann", "bob")
+        chat = (await store.open_single("ann", "bob")).id
+        gateway = Gateway("g")
+        await gateway.link(live.hub, [route("ann", 1), route("bob", 2)])
+        store.failing = True
+        gateway.submit(text(1, "ann", chat, "a")._replace(connection=1))
+        await gateway.until(lambda: len(gateway.answers) == 1)
+        store.failing, store.gate = False, asyncio.Event()
+        gateway.submit(text(2, "bob", "", "x", to="bob")._replace(connection=2))
+        await asyncio.sleep(0)
+        gateway.submit(text(3, "ann", chat, "b")._replace(connection=1))  # before the client knew of a's refusal
+        gateway.submit(text(4, "ann", chat, "a")._replace(connection=1))
+        live.ahead_ms = int(LIFE_S * 1000) + 500
+        store.gate.set()
+        await gateway.until(lambda: len(gateway.answers) == 4)
+        assert [entry.client_msg_id for entry in await store.entries(chat, 1, 9)] == ["a"]
 
 
 def fences() -> tuple[Fences, list[float]]:
