@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from resonance.config.values import PATH, REDIS_URL, Address, Duration, Name, Section, Span
+from resonance.config.values import PATH, REDIS_URL, Address, Duration, Name, Section, Span, check_certificates
 
 
 class StoreConfig(Section):
@@ -57,10 +57,7 @@ class EtcdConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        if self.certificate and not self.ca:
-            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
+        check_certificates(self.ca, self.certificate, self.key)
         return self
 
 
@@ -129,10 +126,7 @@ class KafkaConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        if self.certificate and not self.ca:
-            raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
+        check_certificates(self.ca, self.certificate, self.key)
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -55,6 +56,14 @@ def at_most(low: str, low_value: float, high: str, high_value: float) -> None:
     """Raise ValueError, with the names of both keys, when one is over the other."""
     if low_value > high_value:
         raise ValueError(f"{low} ({low_value:.12g}) has to be at most {high} ({high_value:.12g})")
+
+
+def check_certificates(ca: Path | None, certificate: Path | None, key: Path | None) -> None:
+    """Raise ValueError unless they go together: a certificate of our own needs its key, and ca."""
+    if (certificate is None) != (key is None):
+        raise ValueError("certificate and key go together")
+    if certificate and not ca:
+        raise ValueError("a certificate of our own is of no use without ca, which encrypts connections")
 
 
 class Section(BaseModel):
